@@ -1,0 +1,6 @@
+"""``python -m mesabox``."""
+
+from mesabox.app import run
+
+if __name__ == "__main__":
+    run()

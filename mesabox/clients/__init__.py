@@ -1,0 +1,1 @@
+"""Whom we call: Mesa and Sprites, behind the protocols of ``base``."""
