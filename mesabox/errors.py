@@ -7,6 +7,7 @@ MesaboxError                what, why, fix, code, retryable
 ├── Conflict            5   it exists already, or someone changed it meanwhile
 ├── Unsupported         6   this machine or service cannot do it
 ├── TryLater           75   rate limited, unreachable, locked, port taken
+├── Interrupted       130   Ctrl-C
 ├── Failed              1   it was tried and did not work
 │   ├── ServiceError        the service answered, and said no in a way we have no kind for
 │   └── OutcomeUnknown      the connection ended before the outcome was told
@@ -88,6 +89,11 @@ class TryLater(MesaboxError):
     exit_code = ExitCode.TRY_LATER
     default_code = "try_later"
     default_retryable = True
+
+
+class Interrupted(MesaboxError):
+    exit_code = ExitCode.INTERRUPTED
+    default_code = "interrupted"
 
 
 class Failed(MesaboxError):

@@ -1,0 +1,140 @@
+"""The front door: argv -> exit code; every error that can end the process ends here."""
+
+import sys
+
+from mesabox import __version__
+
+TYPE_CHECKING = False  # importing typing takes as long as starting the interpreter
+if TYPE_CHECKING:
+    from mesabox.cli._command import Call
+    from mesabox.errors import MesaboxError
+    from mesabox.ui.result import Result
+    from mesabox.ui.streams import Streams
+
+RUNS_A_COMMAND = frozenset({"go", "run", "sh", "runs attach", "runs rerun"})
+"""Their exit code is the command's own; once their arguments parse, a failure of ours or of a service is 125."""
+
+SIGPIPE_EXIT = 141
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())
+
+
+def main(argv: "list[str] | None" = None, streams: "Streams | None" = None) -> int:
+    """Runs one command line to its exit code. streams: the outside world, the process's own by default."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words == ["--version"] and streams is None:
+        print(f"mesabox {__version__}")
+        return 0
+    from mesabox.ui.streams import Streams
+
+    outside = streams or Streams.real()
+    try:
+        return _answer(["version", *words[1:]] if words[:1] == ["--version"] else words, outside)
+    except BrokenPipeError:
+        outside.forget_stdout()
+        return SIGPIPE_EXIT
+
+
+def _answer(words: "list[str]", outside: "Streams") -> int:
+    from mesabox.cli._options import Flags, HelpWanted
+    from mesabox.cli._tree import read
+    from mesabox.ui.render import show
+
+    flags, call = Flags.glimpse(words), None
+    try:
+        call = read(words)
+        flags = call.flags
+        command, result = call.path, _run(call, outside)
+    except HelpWanted as wanted:
+        command, result = "help", _help(wanted.text)
+    except BrokenPipeError:
+        raise
+    except (Exception, KeyboardInterrupt) as failure:
+        if flags.debug:
+            outside.stderr.write(_traceback(failure))
+        command, result = _failed(failure, call)
+    streams = outside.told(no_color=flags.no_color, no_input=flags.no_input)
+    show(streams, flags.manner(), command, result, runs_a_command=command in RUNS_A_COMMAND)
+    return int(result.exit_code)
+
+
+def _run(call: "Call", outside: "Streams") -> "Result":
+    from mesabox.switchboard import Switchboard
+
+    flags = call.flags
+    streams = outside.told(no_color=flags.no_color, no_input=flags.no_input)
+    board = Switchboard(streams, flags.manner(), flags.settings())
+    try:
+        return call.run(board)
+    finally:
+        board.close()
+
+
+def _help(text: str) -> "Result":
+    from mesabox.ui.result import Result
+
+    return Result(data={"help": text}, view=[text + "\n"], quiet=[text])
+
+
+def _failed(failure: BaseException, call: "Call | None") -> "tuple[str, Result]":
+    """(command, result). Before the words parsed, the command is the one that refused them."""
+    from mesabox.errors import ExitCode, Interrupted, OutcomeUnknown, ServiceError, TryLater, UsageProblem
+    from mesabox.ui.result import Result
+
+    error, command = _as_mesabox_error(failure), call.path if call else _refusing(failure)
+    if call is None or command not in RUNS_A_COMMAND or isinstance(error, UsageProblem):
+        return command, Result.of_error(error)
+    if isinstance(error, Interrupted):
+        return command, Result(error=error, exit_code=error.exit_code, failed_by="signal")
+    service = isinstance(error, ServiceError | TryLater | OutcomeUnknown)
+    return command, Result(
+        error=error, exit_code=ExitCode.MESABOX_FAILED, failed_by="service" if service else "mesabox"
+    )
+
+
+def _as_mesabox_error(failure: BaseException) -> "MesaboxError":
+    from typer import TyperException
+
+    from mesabox.errors import Failed, Interrupted, MesaboxError, UsageProblem
+
+    if isinstance(failure, BaseExceptionGroup):  # of a task group: the first failure is the one that ended the others
+        return _as_mesabox_error(failure.exceptions[0])
+    if isinstance(failure, MesaboxError):
+        return failure
+    if isinstance(failure, TyperException):
+        fix = " ".join(("mesabox", *_refusing(failure).split(), "--help"))
+        return UsageProblem(failure.format_message().rstrip("."), fix=fix)
+    if isinstance(failure, KeyboardInterrupt):
+        return Interrupted("interrupted")
+    if isinstance(failure, OSError) and failure.filename is not None:
+        return Failed(
+            f"cannot use {failure.filename}",
+            why=failure.strerror or str(failure),
+            fix="make it writable or free space there; MESABOX_HOME=DIR keeps everything elsewhere",
+            code="os_error",
+        )
+    return _bug(failure)
+
+
+def _refusing(failure: BaseException) -> str:
+    """``mesabox repo create`` -> ``repo create``: the command whose words did not parse."""
+    context = getattr(failure, "ctx", None)
+    return context.command_path.partition(" ")[2] if context else ""
+
+
+def _bug(failure: BaseException) -> "MesaboxError":
+    from mesabox.config.paths import keep_crash_log
+    from mesabox.errors import Bug
+
+    kept = keep_crash_log(_traceback(failure))
+    fix = f"the details are in {kept}: please report them" if kept else "run it again with --debug, and report it"
+    return Bug(f"mesabox hit a bug: {type(failure).__name__}", why=str(failure), fix=fix)
+
+
+def _traceback(failure: BaseException) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(failure))

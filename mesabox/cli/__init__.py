@@ -1,0 +1,1 @@
+"""What you type: one file per subcommand; this folder is the command list."""

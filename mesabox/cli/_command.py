@@ -1,0 +1,121 @@
+"""From a command file's function to what Typer parses, and back to a call that can be run."""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from types import ModuleType
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from mesabox.cli._options import EXPOSED, Flags
+from mesabox.switchboard import Switchboard
+from mesabox.ui.result import Result
+
+CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command whose words parsed: running it is all that is left."""
+
+    path: str
+    function: Callable[..., Any]
+    values: dict[str, Any]
+    flags: Flags
+
+    def run(self, board: Switchboard) -> Result:
+        answer = self.function(board, **self.values)
+        result: Result = asyncio.run(answer) if inspect.iscoroutine(answer) else answer
+        return result
+
+
+class Helpful(TyperCommand):
+    """A command whose help ends with examples and keeps the flags of every command apart from its own."""
+
+    examples: Sequence[str] = ()
+    command_from: int | None = None
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, args if self.command_from is None else self._with_dashes(args))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        write_options(self.get_params(ctx), ctx, formatter)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        write_examples(self.examples, formatter)
+
+    def _with_dashes(self, args: list[str]) -> list[str]:
+        """``--`` before the first word of the command, so that what follows is never read as our own flag."""
+        taking = {name for option in self.params if _takes_value(option) for name in option.opts}
+        words, position = 0, 0
+        while position < len(args) and args[position] != "--":
+            if args[position].startswith("-") and args[position] != "-":
+                position += 1 + (args[position] in taking)
+                continue
+            if words == self.command_from:
+                return [*args[:position], "--", *args[position:]]
+            words, position = words + 1, position + 1
+        return args
+
+
+def as_typer_command(module: ModuleType, path: str) -> Any:
+    """A command file: its docstring's first line is the summary, ``command`` the function, ``EXAMPLES`` the help's end.
+
+    ``COMMAND_FROM = n``: the words after n arguments are another program's, and no flag of ours is looked for there.
+    """
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(cls=Helpful, help=inspect.getdoc(module), name=path.rpartition(" ")[2])(_parsed(module.command, path))
+    command = typer.main.get_command(app)
+    command.examples = getattr(module, "EXAMPLES", ())  # type: ignore[attr-defined]
+    command.command_from = getattr(module, "COMMAND_FROM", None)  # type: ignore[attr-defined]
+    return command
+
+
+def _parsed(function: Callable[..., Any], path: str) -> Callable[..., Call]:
+    """What Typer sees: the function's parameters after the switchboard, and every command's flags."""
+
+    def call(context: typer.Context, **values: Any) -> Call:
+        values.pop("help")  # it has been answered while parsing
+        flags = Flags(**{name: values.pop(name) for name in EXPOSED})
+        return Call(path, function, values, flags.over(context.find_root().obj or Flags()))
+
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    return with_signature(call, [CONTEXT, *(p.replace(kind=CONTEXT.kind) for p in own), *flag_parameters()])
+
+
+def flag_parameters() -> list[inspect.Parameter]:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return [inspect.Parameter(f.name, kind, default=f.default, annotation=f.type) for f in fields(Flags)]
+
+
+def with_signature(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> Callable[..., Any]:
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return function
+
+
+def write_options(params: Sequence[Any], ctx: Any, formatter: Any) -> None:
+    """Arguments, the command's own options, then the ones every command takes."""
+    common = {*EXPOSED, "help"}
+    sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Every command": []}
+    for param in params:
+        if (record := param.get_help_record(ctx)) is not None:
+            kind = "Arguments" if param.param_type_name == "argument" else "Options"
+            sections["Every command" if param.name in common else kind].append(record)
+    for title, records in sections.items():
+        if records:
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def write_examples(examples: Sequence[str], formatter: Any) -> None:
+    if examples:
+        with formatter.section("Examples"):
+            formatter.write("".join(f"  {example}\n" for example in examples))
+
+
+def _takes_value(option: Any) -> bool:
+    return option.param_type_name == "option" and not option.is_flag and not option.count

@@ -1,0 +1,1 @@
+"""What we know: settings and where each came from, paths, credentials."""

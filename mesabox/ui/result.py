@@ -1,0 +1,65 @@
+"""What a command returns: data for a machine, a view for a person, what ``-q`` prints, and the exit code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mesabox.errors import ExitCode, MesaboxError
+
+FailedBy = Literal["command", "timeout", "signal", "service", "mesabox"]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """rows of cells in the order of columns; ``empty`` is said instead of a table without rows."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    empty: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Names and values of one thing."""
+
+    pairs: Sequence[tuple[str, object]]
+
+
+Block = Table | Fields | str | bytes
+"""A piece of the view. A text is one or more lines, bytes go out untouched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """data: JSON values, dataclasses and datetimes. quiet: the lines of ``-q`` (ids, or the one value asked for).
+
+    notes are talk and go to stderr. exit_code other than 0 with no error is an answer in itself (a command's own
+    code). failed_by is for commands that run a command; None on success.
+    """
+
+    data: Any = None
+    view: Sequence[Block] = ()
+    quiet: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    exit_code: int = ExitCode.OK
+    error: MesaboxError | None = None
+    failed_by: FailedBy | None = None
+
+    @classmethod
+    def of_error(cls, error: MesaboxError) -> "Result":
+        return cls(error=error, exit_code=error.exit_code)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the answer is wanted. json wins over quiet."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+
+    @property
+    def silent(self) -> bool:
+        """No talk: neither progress nor notes."""
+        return self.json or self.quiet

@@ -1,0 +1,98 @@
+"""The outside world as one object: the three streams, what kind they are, and how the environment wants us to talk."""
+
+import io
+import os
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from mesabox.config.environment import TalkFacts, process_environment
+
+_DEFAULT_WIDTH = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """One output stream. What is written is out when ``write`` returns."""
+
+    raw: BinaryIO
+    terminal: bool = False
+    colour: bool = False
+    width: int = _DEFAULT_WIDTH
+
+    def write(self, data: str | bytes) -> None:
+        """Text goes out as UTF-8; what could not be decoded on the way in goes out as it was."""
+        self.raw.write(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
+        self.raw.flush()
+
+    def line(self, text: str) -> None:
+        self.write(text + "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """stdout is data, stderr is talk. ``may_ask``: a prompt is allowed; ``animated``: stderr can redraw itself."""
+
+    stdin: BinaryIO
+    stdout: Sink
+    stderr: Sink
+    stdin_terminal: bool = False
+    may_ask: bool = False
+    animated: bool = False
+    ci: bool = False
+    remote_terminal: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def real(cls) -> "Streams":
+        environ = process_environment()
+        facts = TalkFacts.of(environ)
+        stdin, stdout, stderr = _binary(sys.stdin, "rb"), _binary(sys.stdout, "wb"), _binary(sys.stderr, "wb")
+        return cls(
+            stdin=stdin,
+            stdout=_sink(stdout, facts),
+            stderr=_sink(stderr, facts),
+            stdin_terminal=stdin.isatty(),
+            may_ask=stdin.isatty() and stderr.isatty() and not facts.ci,
+            animated=stderr.isatty() and not facts.ci and not facts.dumb,
+            ci=facts.ci,
+            remote_terminal={name: environ[name] for name in ("TERM", "COLORTERM", "LANG") if environ.get(name)},
+        )
+
+    @classmethod
+    def fake(cls, stdin: bytes = b"", *, terminal: bool = False, width: int = _DEFAULT_WIDTH) -> "Streams":
+        """Its twin for tests: memory instead of files. ``written`` gives back what went out."""
+
+        def sink() -> Sink:
+            return Sink(io.BytesIO(), terminal=terminal, colour=False, width=width)
+
+        return cls(io.BytesIO(stdin), sink(), sink(), stdin_terminal=terminal, may_ask=terminal)
+
+    def written(self) -> tuple[str, str]:
+        """(stdout, stderr) of a fake."""
+        return tuple(cast(io.BytesIO, sink.raw).getvalue().decode() for sink in (self.stdout, self.stderr))  # type: ignore[return-value]
+
+    def forget_stdout(self) -> None:
+        """After its reader went away: what Python still holds for it must not raise once more at exit."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.raw.fileno())
+
+    def told(self, *, no_color: bool, no_input: bool) -> "Streams":
+        """The same world after ``--no-color`` and ``--no-input``."""
+        streams = replace(self, may_ask=self.may_ask and not no_input)
+        if not no_color:
+            return streams
+        return replace(streams, stdout=replace(self.stdout, colour=False), stderr=replace(self.stderr, colour=False))
+
+
+def _binary(stream: object, mode: str) -> BinaryIO:
+    """A stream that the caller closed (``>&-``) is None in Python: nothing comes from it and nothing goes there."""
+    if stream is None:
+        return cast(BinaryIO, Path(os.devnull).open(mode))
+    return cast(BinaryIO, getattr(stream, "buffer", stream))
+
+
+def _sink(raw: BinaryIO, facts: TalkFacts) -> Sink:
+    terminal = raw.isatty()
+    colour = facts.force_color or (terminal and not facts.dumb)
+    width = os.get_terminal_size(raw.fileno()).columns if terminal else 0
+    return Sink(raw, terminal, colour and not facts.no_color, width or _DEFAULT_WIDTH)
