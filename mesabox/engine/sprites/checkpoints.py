@@ -1,0 +1,111 @@
+"""The checkpoint routes. Their streams are the recorded lines of the real service (sprites-ruby's cassettes)."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from mesabox.engine.sprites import layers
+from mesabox.engine.sprites.bodies import json_object
+from mesabox.engine.sprites.machines import Machines
+from mesabox.engine.sprites.problems import Invalid, Problem
+from mesabox.engine.sprites.store import CheckpointRecord
+
+
+class CheckpointRoutes:
+    def __init__(self, machines: Machines) -> None:
+        self._machines = machines
+
+    async def create(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        comment = (await json_object(request)).get("comment") or ""
+        if not isinstance(comment, str):
+            raise Invalid("comment must be a string")
+        self._machines.record(name)
+        return _stream(self._create(name, comment))
+
+    async def _create(self, name: str, comment: str) -> AsyncIterator[str]:
+        yield _line("info", "Creating checkpoint...")
+        try:
+            made = await layers.create(self._machines, name, comment)
+        except Problem as problem:
+            yield _error(f"Failed to create checkpoint: {problem.text}")
+            return
+        created = datetime.fromtimestamp(made.created, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        for text in (
+            "Checkpoint created successfully",
+            "\nCheckpoint Details:",
+            f"  ID: {made.id}",
+            f"  Created: {created}",
+            f"  Path: checkpoints/{made.id}",
+            "\nTo restore this checkpoint:",
+            f"  sprite checkpoint restore {made.id}",
+            f"  curl -X POST /checkpoints/{made.id}/restore",
+        ):
+            yield _line("info", text)
+        yield _line("complete", f"Checkpoint {made.id} created successfully")
+
+    async def index(self, request: Request) -> Response:
+        """Newest first, under the pseudo-entry ``Current``."""
+        record = self._machines.record(request.path_params["name"])
+        current = {"id": "Current", "create_time": _seconds(time.time()), "is_auto": False}
+        return JSONResponse([current, *(_shape(c) for c in self._machines.store.checkpoints(record))])
+
+    async def show(self, request: Request) -> Response:
+        return JSONResponse(_shape(self._find(request)))
+
+    async def delete(self, request: Request) -> Response:
+        await layers.delete(self._machines, request.path_params["name"], self._find(request))
+        return Response(status_code=204)
+
+    def _find(self, request: Request) -> CheckpointRecord:
+        record = self._machines.record(request.path_params["name"])
+        return layers.find(self._machines, record, request.path_params["checkpoint"])
+
+    async def restore(self, request: Request) -> Response:
+        self._machines.record(request.path_params["name"])
+        return _stream(self._restore(request))
+
+    async def _restore(self, request: Request) -> AsyncIterator[str]:
+        """An unknown id is a 200 whose stream holds the error, as recorded."""
+        wanted = request.path_params["checkpoint"]
+        try:
+            checkpoint = self._find(request)
+            yield _line("info", f"Restoring from checkpoint {wanted}...")
+            await layers.restore(self._machines, request.path_params["name"], checkpoint)
+        except Problem as problem:
+            yield _error(f"Failed to restore checkpoint: failed to restore checkpoint: {problem.text}")
+            return
+        yield _line("info", "Container components started successfully")
+        yield _line("complete", f"Restore from {wanted} complete")
+
+
+def _shape(checkpoint: CheckpointRecord) -> dict[str, Any]:
+    shape: dict[str, Any] = {"id": checkpoint.id, "create_time": _seconds(checkpoint.created), "is_auto": False}
+    return {**shape, "comment": checkpoint.comment} if checkpoint.comment else shape
+
+
+def _seconds(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _stream(lines: AsyncIterator[str]) -> Response:
+    headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
+
+
+def _line(kind: str, text: str) -> str:
+    return json.dumps({"type": kind, "data": text, "time": _nanoseconds()}) + "\n"
+
+
+def _error(text: str) -> str:
+    return json.dumps({"type": "error", "error": text, "time": _nanoseconds()}) + "\n"
+
+
+def _nanoseconds() -> str:
+    now = time.time_ns()
+    return datetime.fromtimestamp(now // 10**9, UTC).strftime(f"%Y-%m-%dT%H:%M:%S.{now % 10**9:09d}Z")

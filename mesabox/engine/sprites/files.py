@@ -1,0 +1,201 @@
+"""The files API (``S/fs``): every path is opened inside the sandbox's own root, as user ``sprite`` unless asRoot."""
+
+import asyncio
+import os
+import posixpath
+import stat
+from collections.abc import AsyncIterator, Mapping
+from fnmatch import fnmatch
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from mesabox.engine.sandbox.host import Sandbox
+from mesabox.engine.sprites.bodies import json_object
+from mesabox.engine.sprites.machines import VERSION_HEADER, Machines
+from mesabox.engine.sprites.problems import FileProblem, Invalid
+
+_BLOCK = 256 * 1024
+_TRUE = ("true", "1", True)
+
+
+class FileRoutes:
+    def __init__(self, machines: Machines) -> None:
+        self._machines = machines
+
+    async def _sandbox(self, request: Request) -> Sandbox:
+        _, sandbox = await self._machines.awake(request.path_params["name"])
+        return sandbox
+
+    async def read(self, request: Request) -> Response:
+        """Raw bytes; one ``Range: bytes=a-b`` gives 206."""
+        path = _path(request.query_params)
+        sandbox = await self._sandbox(request)
+        descriptor = await _open(sandbox, path, os.O_RDONLY, _user(request.query_params))
+        try:
+            facts = os.fstat(descriptor)
+            if stat.S_ISDIR(facts.st_mode):
+                raise FileProblem(IsADirectoryError(21, "is a directory"), path)
+            first, last = _range(request.headers.get("range"), facts.st_size)
+            partial = request.headers.get("range") is not None and last - first < facts.st_size
+        except BaseException:
+            os.close(descriptor)
+            raise
+        headers = {"Content-Length": str(last - first), "Accept-Ranges": "bytes"}
+        if partial:
+            headers["Content-Range"] = f"bytes {first}-{last - 1}/{facts.st_size}"
+        body = _blocks(descriptor, first, last)
+        return StreamingResponse(body, 206 if partial else 200, headers, "application/octet-stream")
+
+    async def write(self, request: Request) -> Response:
+        query = request.query_params
+        path, user = _path(query), _user(query)
+        mode = _mode(query.get("mode"), 0o644)
+        sandbox = await self._sandbox(request)
+        if query.get("mkdirParents", query.get("mkdir", "true")) in _TRUE:
+            await _operate(sandbox, "mkdirs", path, user, path=posixpath.dirname(path))
+        descriptor = await _open(sandbox, path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, user, mode)
+        try:
+            size = await _store(request.stream(), descriptor)
+            if query.get("mode"):
+                os.fchmod(descriptor, mode)
+        except OSError as error:
+            raise FileProblem(error, path) from None
+        finally:
+            os.close(descriptor)
+        return JSONResponse({"path": path, "size": size, "mode": f"{mode:04o}"})
+
+    async def index(self, request: Request) -> Response:
+        query = request.query_params
+        path = _path(query)
+        recursive = query.get("recursive") in _TRUE
+        sandbox = await self._sandbox(request)
+        entries = await _operate(sandbox, "list", path, _user(query), path=path, recursive=recursive)
+        if pattern := query.get("pattern"):
+            entries = [entry for entry in entries if fnmatch(entry["name"], pattern)]
+        return JSONResponse({"path": path, "entries": entries, "count": len(entries)})
+
+    async def delete(self, request: Request) -> Response:
+        """Arguments in the query (SDKs) or in a JSON body (documentation)."""
+        values = {**await json_object(request), **request.query_params}
+        path = _path(values)
+        recursive = values.get("recursive") in _TRUE
+        sandbox = await self._sandbox(request)
+        deleted = await _operate(sandbox, "delete", path, _user(values), path=path, recursive=recursive)
+        return JSONResponse({"deleted": deleted, "count": len(deleted)})
+
+    async def rename(self, request: Request) -> Response:
+        values = await json_object(request)
+        both = {"source": _path(values, "source"), "dest": _path(values, "dest")}
+        sandbox = await self._sandbox(request)
+        await _operate(sandbox, "rename", both["source"], _user(values), **both)
+        return JSONResponse(both)
+
+    async def copy(self, request: Request) -> Response:
+        values = await json_object(request)
+        both = {"source": _path(values, "source"), "dest": _path(values, "dest")}
+        options = {"recursive": values.get("recursive") in _TRUE, "preserve": values.get("preserveAttrs") in _TRUE}
+        sandbox = await self._sandbox(request)
+        result = await _operate(sandbox, "copy", both["source"], _user(values), **both, **options)
+        return JSONResponse({**result, "count": len(result["copied"])})
+
+    async def chmod(self, request: Request) -> Response:
+        values = await json_object(request)
+        if values.get("mode") is None:
+            raise Invalid("mode is required")
+        return await self._affect(request, "chmod", values, mode=_mode(str(values["mode"]), 0))
+
+    async def chown(self, request: Request) -> Response:
+        values = await json_object(request)
+        owner = {key: values[key] for key in ("uid", "gid") if isinstance(values.get(key), (int, str))}
+        if not owner:
+            raise Invalid("uid or gid is required")
+        return await self._affect(request, "chown", values, **owner)
+
+    async def _affect(self, request: Request, op: str, values: Mapping[str, Any], **arguments: Any) -> Response:
+        path = _path(values)
+        recursive = values.get("recursive") in _TRUE
+        sandbox = await self._sandbox(request)
+        affected = await _operate(sandbox, op, path, _user(values), path=path, recursive=recursive, **arguments)
+        return JSONResponse({"affected": affected, "count": len(affected)}, headers=_version())
+
+
+def _version() -> dict[str, str]:
+    return {VERSION_HEADER[0].decode(): VERSION_HEADER[1].decode()}
+
+
+def _path(values: Mapping[str, Any], key: str = "path") -> str:
+    """Absolute, made so by ``workingDir`` (default ``/``), normalized. Invalid when it is missing."""
+    path, base = values.get(key), values.get("workingDir") or "/"
+    if not isinstance(path, str) or not path or not isinstance(base, str):
+        raise Invalid(f"{key} is required")
+    if "\0" in path + base:
+        raise Invalid(f"{key} must not contain NUL")
+    return "/" + posixpath.normpath(posixpath.join("/", base, path)).lstrip("/")
+
+
+def _user(values: Mapping[str, Any]) -> str:
+    return "root" if values.get("asRoot") in _TRUE else "sprite"
+
+
+def _mode(text: str | None, default: int) -> int:
+    if not text:
+        return default
+    try:
+        mode = int(text, 8)
+    except ValueError:
+        mode = -1
+    if not 0 <= mode <= 0o7777:
+        raise Invalid("mode must be octal, such as 0644")
+    return mode
+
+
+def _range(header: str | None, size: int) -> tuple[int, int]:
+    """(first, one past last) of one byte range; the whole file when there is none or it makes no sense."""
+    try:
+        unit, _, span = (header or "").partition("=")
+        first, _, last = span.partition("-")
+        if unit.strip() != "bytes" or not (first or last):
+            return 0, size
+        if not first:
+            return max(0, size - int(last)), size
+        return min(int(first), size), min(int(last) + 1, size) if last else size
+    except ValueError:
+        return 0, size
+
+
+async def _open(sandbox: Sandbox, path: str, flags: int, user: str, mode: int = 0o644) -> int:
+    try:
+        return await sandbox.open_file(path, flags, mode, user=user)
+    except OSError as error:
+        raise FileProblem(error, path) from None
+
+
+async def _operate(sandbox: Sandbox, op: str, about: str, user: str, **arguments: Any) -> Any:
+    try:
+        return await sandbox.file_op(op, user=user, **arguments)
+    except OSError as error:
+        raise FileProblem(error, error.filename or about) from None
+
+
+async def _blocks(descriptor: int, first: int, last: int) -> AsyncIterator[bytes]:
+    try:
+        while first < last:
+            data = await asyncio.to_thread(os.pread, descriptor, min(_BLOCK, last - first), first)
+            if not data:
+                break
+            first += len(data)
+            yield data
+    finally:
+        os.close(descriptor)
+
+
+async def _store(pieces: AsyncIterator[bytes], descriptor: int) -> int:
+    size = 0
+    async for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            written = await asyncio.to_thread(os.write, descriptor, rest)
+            rest, size = rest[written:], size + written
+    return size
