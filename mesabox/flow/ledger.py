@@ -1,0 +1,224 @@
+"""The record of what was made: one folder a run, written before each creation and after it, readable after any kill.
+
+``events.ndjson`` is append-only, one JSON object a line, each written by one system call; a line that a kill cut short
+is passed over. ``making`` comes before a creation, ``made`` after it, ``removed`` after its undo: what is made or
+being made and not removed is left over. A run is alive while its process holds the lock on its folder.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Kind = Literal["repo", "bookmark", "key", "sprite", "mount"]
+_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something made in a service. name: how people call it; id: the service's own, empty until it is made.
+
+    facts: what undoing needs (a mount's sprite, a bookmark's repo). certain: False when only ``making`` was written.
+    """
+
+    kind: Kind
+    name: str
+    id: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which services a run talked to: undoing it must ask the same ones."""
+
+    engine: str
+    mesa_url: str
+    sprites_url: str
+    org: str = ""
+
+
+class Ledger:
+    """One run's record, open for writing; closing lets go of the lock."""
+
+    def __init__(self, folder: Path, lock: int) -> None:
+        self.folder = folder
+        self.run_id = folder.name
+        self._lock = lock
+        self._file = os.open(folder / "events.ndjson", os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._seq = _mend(self._file)
+
+    @classmethod
+    def create(cls, runs: Path, kind: str, where: Where, **facts: Any) -> "Ledger":
+        """A new run's folder. kind: ``go``, or ``steps`` for what step commands make in one working folder."""
+        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        run_id = new_run_id()
+        folder = runs / run_id
+        folder.mkdir(mode=0o700)
+        lock = _take_lock(folder)
+        assert lock is not None
+        ledger = cls(folder, lock)
+        ledger.write("start", kind=kind, cwd=str(Path.cwd()), pid=os.getpid(), where=_where_fields(where), **facts)
+        return ledger
+
+    @classmethod
+    def reopen(cls, folder: Path) -> "Ledger | None":
+        """None while another process holds it."""
+        lock = _take_lock(folder)
+        return None if lock is None else cls(folder, lock)
+
+    def write(self, type: str, /, **fields: Any) -> None:
+        self._seq += 1
+        event = {"seq": self._seq, "ts": round(time.time(), 6), "run_id": self.run_id, "type": type, **fields}
+        os.write(self._file, json.dumps(event, separators=(",", ":")).encode() + b"\n")
+
+    def making(self, kind: Kind, name: str, **facts: Any) -> None:
+        self.write("making", kind=kind, name=name, facts=facts)
+
+    def made(self, kind: Kind, name: str, *, id: str = "", **facts: Any) -> None:
+        self.write("made", kind=kind, name=name, id=id, facts=facts)
+
+    def removed(self, resource: Resource, how: str = "removed") -> None:
+        """how: ``removed``, or ``gone`` when it was not there any more."""
+        self.write("removed", kind=resource.kind, name=resource.name, id=resource.id, how=how)
+
+    def close(self) -> None:
+        os.close(self._file)
+        os.close(self._lock)
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as its record tells it. ``alive``: its process still works on it."""
+
+    folder: Path
+    events: tuple[Mapping[str, Any], ...]
+    alive: bool
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def start(self) -> Mapping[str, Any]:
+        return next((event for event in self.events if event["type"] == "start"), {})
+
+    @property
+    def end(self) -> Mapping[str, Any]:
+        return next((event for event in reversed(self.events) if event["type"] == "end"), {})
+
+    @property
+    def where(self) -> Where:
+        return Where(**self.start.get("where", {"engine": "", "mesa_url": "", "sprites_url": ""}))
+
+    @property
+    def state(self) -> str:
+        """running | done | failed | interrupted (its process died before the end) | steps."""
+        if self.start.get("kind") == "steps":
+            return "steps"
+        if self.alive:
+            return "running"
+        if not self.end:
+            return "interrupted"
+        return "done" if self.end.get("exit_code") == 0 else "failed"
+
+    def leftovers(self) -> list[Resource]:
+        """What was made, or perhaps made, and not removed; in the order of making."""
+        left: dict[tuple[str, str, str], Resource] = {}
+        for event in self.events:
+            key = (event.get("kind", ""), event.get("name", ""), str(event.get("facts", {}).get("sprite", "")))
+            if event["type"] in ("making", "made"):
+                left[key] = _resource(event)
+            elif event["type"] == "removed":
+                left = {k: v for k, v in left.items() if not _same(v, event)}
+        return list(left.values())
+
+
+def runs_in(folder: Path) -> list[Run]:
+    """Every run on record, oldest first."""
+    folders = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.exists() else []
+    return [read_run(path) for path in folders]
+
+
+def read_run(folder: Path) -> Run:
+    with contextlib.suppress(FileNotFoundError):
+        return Run(folder, tuple(_events(folder / "events.ndjson")), _is_locked(folder))
+    return Run(folder, (), False)
+
+
+def new_run_id() -> str:
+    """Sorts by time, and tells runs of one second apart: ``261123-151544-k3f9``."""
+    tail = "".join(secrets.choice(_ALPHABET) for _ in range(4))
+    return time.strftime("%y%m%d-%H%M%S-", time.gmtime()) + tail
+
+
+def _events(file: Path) -> Iterator[Mapping[str, Any]]:
+    for line in file.read_bytes().split(b"\n"):
+        with contextlib.suppress(ValueError):
+            event = json.loads(line)
+            if isinstance(event, dict) and "type" in event:
+                yield event
+
+
+def _mend(file: int) -> int:
+    """The last sequence number; a last line without its end is ended, so that the next is not lost with it."""
+    size = os.fstat(file).st_size
+    content = os.pread(file, size, 0)
+    if content and not content.endswith(b"\n"):
+        os.write(file, b"\n")
+    return content.count(b"\n")
+
+
+def _take_lock(folder: Path) -> int | None:
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def _is_locked(folder: Path) -> bool:
+    try:
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def _resource(event: Mapping[str, Any]) -> Resource:
+    certain = event["type"] == "made"
+    return Resource(event["kind"], event["name"], event.get("id", ""), event.get("facts", {}), certain)
+
+
+def _same(resource: Resource, event: Mapping[str, Any]) -> bool:
+    names = resource.kind == event["kind"] and resource.name == event["name"]
+    return names and (not resource.id or not event.get("id") or resource.id == event["id"])
+
+
+def _where_fields(where: Where) -> dict[str, str]:
+    return {
+        "engine": where.engine,
+        "mesa_url": where.mesa_url,
+        "sprites_url": where.sprites_url,
+        "org": where.org,
+    }

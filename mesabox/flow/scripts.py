@@ -1,0 +1,96 @@
+"""What is run inside a sprite, as POSIX sh that dash, bash and busybox all take. Values come as arguments or on stdin.
+
+The preparation is Mesa's own integration page for Sprites, made idempotent: installer when ``mesa`` is missing,
+``user_allow_other`` in fuse.conf, ``/dev/fuse`` usable; ``sudo -n`` only when not root.
+"""
+
+INSTALLER = "https://mesa.dev/install.sh"
+
+PREPARE = f"""set -eu
+as_root() {{ if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }}
+say() {{ printf '%s\\n' "$1" >&2; }}
+if ! command -v mesa >/dev/null 2>&1; then
+  command -v curl >/dev/null 2>&1 || {{ say 'curl is needed to install mesa and is not there'; exit 71; }}
+  curl -fsSL {INSTALLER} | sh -s -- --yes >&2 || {{ say 'the installer of mesa failed'; exit 72; }}
+  command -v mesa >/dev/null 2>&1 || {{ say 'mesa is not on PATH after its installer ran'; exit 72; }}
+  echo installed
+fi
+if [ "$(id -u)" != 0 ] && [ -f /etc/fuse.conf ] && ! grep -qs '^[[:space:]]*user_allow_other' /etc/fuse.conf; then
+  if [ -w /etc/fuse.conf ]; then run=; else run=as_root; fi
+  $run sed -i 's/^[#[:space:]]*user_allow_other.*/user_allow_other/' /etc/fuse.conf
+fi
+if [ -e /dev/fuse ] && {{ ! [ -r /dev/fuse ] || ! [ -w /dev/fuse ]; }}; then
+  chmod 666 /dev/fuse 2>/dev/null || as_root chmod 666 /dev/fuse || {{ say '/dev/fuse cannot be opened'; exit 73; }}
+fi
+mesa version 2>/dev/null | head -n 1
+"""
+"""Exit 0 when ``mesa`` can mount; 71 no curl, 72 no mesa, 73 no FUSE. Prints mesa's version."""
+
+MOUNT = """set -u
+org=$1 form=$2 revs=$3 place=$4; shift 4
+root=$HOME/.local/share/mesa/mnt
+say() { printf '%s\\n' "$1" >&2; }
+if [ "$form" != again ]; then
+  IFS= read -r credential || { say 'no credential on stdin'; exit 64; }
+  export MESA_ORG="$org" MESA_ORGS="$org:$credential"
+  if [ "$form" = token ]; then export MESA_ACCESS_TOKEN="$credential"; else export MESA_API_KEY="$credential"; fi
+  unset credential
+fi
+[ -z "$revs" ] || export MESA_REPO_REVS="$revs"
+if [ "$place" = memory ] && [ -d /dev/shm ] && [ -w /dev/shm ]; then
+  export XDG_CONFIG_HOME=/dev/shm/mesabox-config
+  mkdir -p -m 700 "$XDG_CONFIG_HOME"
+fi
+mesa mount -d -y </dev/null >&2 || { say "mesa mount failed with exit $?"; exit 74; }
+live() {
+  ls -A "$1" >/dev/null 2>&1 || return 1
+  [ -L "$1" ] || [ "$(stat -c %d "$1" 2>/dev/null)" != "$(stat -c %d "$HOME")" ]
+}
+stamp=/dev/shm; [ -w "$stamp" ] || stamp=/tmp
+: > "$stamp/.mesabox-mounted"
+for repo in "$@"; do
+  tries=0
+  until live "$root/$org/$repo"; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 150 ] || { say "the mount of $repo does not answer"; exit 75; }
+    sleep 0.2
+  done
+  if [ -w "$root/$org/$repo" ]; then access=rw; else access=ro; fi
+  printf '%s %s\\n' "$access" "$root/$org/$repo"
+done
+"""
+"""argv: org, form (key | token | again), MESA_REPO_REVS or empty, config place (memory | home), repos.
+
+The credential is the one line on stdin. Prints ``rw|ro <folder>`` a repo once each is a mount that lists; exit 74 when
+mesa failed, 75 when the mount does not answer.
+"""
+
+UNMOUNT = """set -u
+root=$HOME/.local/share/mesa/mnt
+command -v mesa >/dev/null 2>&1 || exit 0
+mesa unmount >/dev/null 2>&1 && exit 0
+pkill -TERM -x mesa >/dev/null 2>&1
+tries=0
+while grep -qs " $root" /proc/self/mounts; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 50 ] || { fusermount3 -uz "$root" 2>/dev/null || umount -l "$root" 2>/dev/null; break; }
+  sleep 0.1
+done
+! grep -qs " $root" /proc/self/mounts
+"""
+"""No ``mesa unmount`` is attested for the real CLI: then its daemon is told to end, which unmounts."""
+
+WRITTEN = """stamp=/dev/shm/.mesabox-mounted; [ -e "$stamp" ] || stamp=/tmp/.mesabox-mounted
+cd "$1" 2>/dev/null && [ -e "$stamp" ] || exit 0
+find . -type f -newer "$stamp" -exec wc -c {} + 2>/dev/null | grep -v '^ *[0-9]* total$'
+exit 0
+"""
+"""argv: mount folder. Prints ``<bytes> ./path`` of each file written since the mount was made."""
+
+IN_MOUNT = 'cd "$HOME/.local/share/mesa/mnt/$0" || exit 125; exec "$@"'
+"""argv[0]: ``org/repo``; the rest is the command, started in that mount."""
+
+
+def sh(script: str, *arguments: str) -> list[str]:
+    """The argv that runs ``script`` with ``$1``, ``$2``, ..."""
+    return ["sh", "-c", script, "mesabox", *arguments]
