@@ -188,6 +188,7 @@ class Go:
         left = undoable(read_run(self.ledger.folder).leftovers())
         if self._keeps():
             self.outcome.kept = [resource for resource in left if resource.kind != "key"]
+            self.ledger.write("kept", names=[resource.name for resource in self.outcome.kept])
             left = [resource for resource in left if resource.kind == "key"]
         if not left:
             return

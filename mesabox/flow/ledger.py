@@ -7,6 +7,7 @@ being made and not removed is left over. A run is alive while its process holds 
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -73,6 +74,19 @@ class Ledger:
         lock = _take_lock(folder)
         return None if lock is None else cls(folder, lock)
 
+    @classmethod
+    def for_steps(cls, runs: Path, where: Where) -> "Ledger":
+        """The record that step commands of this working folder share; a new one when there is none to go on with."""
+        pointer = runs / ".steps" / _fingerprint(where)
+        with contextlib.suppress(FileNotFoundError):
+            folder = runs / pointer.read_text()
+            if read_run(folder).leftovers() and (ledger := cls.reopen(folder)):
+                return ledger
+        ledger = cls.create(runs, "steps", where)
+        pointer.parent.mkdir(mode=0o700, exist_ok=True)
+        pointer.write_text(ledger.run_id)
+        return ledger
+
     def write(self, type: str, /, **fields: Any) -> None:
         self._seq += 1
         event = {"seq": self._seq, "ts": round(time.time(), 6), "run_id": self.run_id, "type": type, **fields}
@@ -136,20 +150,22 @@ class Run:
 
     def leftovers(self) -> list[Resource]:
         """What was made, or perhaps made, and not removed; in the order of making."""
-        left: dict[tuple[str, str, str], Resource] = {}
+        left: list[Resource] = []
         for event in self.events:
-            key = (event.get("kind", ""), event.get("name", ""), str(event.get("facts", {}).get("sprite", "")))
-            if event["type"] in ("making", "made"):
-                left[key] = _resource(event)
+            if event["type"] == "making":
+                left.append(_resource(event))
+            elif event["type"] == "made":
+                left = [r for r in left if r.certain or not _same(r, event)] + [_resource(event)]
             elif event["type"] == "removed":
-                left = {k: v for k, v in left.items() if not _same(v, event)}
-        return list(left.values())
+                left = [r for r in left if not _same(r, event)]
+        return left
 
 
-def runs_in(folder: Path) -> list[Run]:
-    """Every run on record, oldest first."""
-    folders = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.exists() else []
-    return [read_run(path) for path in folders]
+def newest_first(runs: Path) -> Iterator[Run]:
+    """Every run on record, read one by one."""
+    names = (path.name for path in runs.iterdir()) if runs.exists() else ()
+    for name in sorted((name for name in names if not name.startswith(".")), reverse=True):
+        yield read_run(runs / name)
 
 
 def read_run(folder: Path) -> Run:
@@ -162,6 +178,11 @@ def new_run_id() -> str:
     """Sorts by time, and tells runs of one second apart: ``261123-151544-k3f9``."""
     tail = "".join(secrets.choice(_ALPHABET) for _ in range(4))
     return time.strftime("%y%m%d-%H%M%S-", time.gmtime()) + tail
+
+
+def _fingerprint(where: Where) -> str:
+    told = json.dumps([str(Path.cwd()), _where_fields(where)])
+    return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
 def _events(file: Path) -> Iterator[Mapping[str, Any]]:

@@ -66,16 +66,19 @@ async def mint_key(
     scopes: Sequence[str],
     lifetime: float | None,
     repos: Sequence[Repo] | None,
+    sprite: str = "",
 ) -> Key:
-    """A key whose name holds the run's id, so that it is found again even if the answer never arrived."""
-    unique = f"{name}-{ledger.run_id}"
-    ledger.making("key", unique)
+    """A key tagged with the run's id, so that it is found again even if the answer never arrived.
+
+    sprite: the one it is minted for, with which ``down`` revokes it.
+    """
+    ledger.making("key", name, sprite=sprite)
     tags = {LABEL: ledger.run_id}
-    key = await services.repos.mint_key(name=unique, scopes=scopes, ttl=lifetime, repos=repos, tags=tags)
+    key = await services.repos.mint_key(name=name, scopes=scopes, ttl=lifetime, repos=repos, tags=tags)
     if key.revocable:
-        ledger.made("key", unique, id=key.id)
+        ledger.made("key", name, id=key.id, sprite=sprite)
     else:
-        ledger.write("removed", kind="key", name=unique, id="", how="a signed token ends by itself")
+        ledger.write("removed", kind="key", name=name, id="", how="a signed token ends by itself")
     return key
 
 

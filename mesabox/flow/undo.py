@@ -49,7 +49,7 @@ async def take_down(
 
 async def _take_away(services: Services, ledger: Ledger, resource: Resource, undone: Undone) -> None:
     try:
-        was_there = await _UNDO[resource.kind](services, resource)
+        was_there = await _UNDO[resource.kind](services, ledger, resource)
     except NotFound:
         was_there = False
     except MesaboxError as error:
@@ -65,7 +65,7 @@ def _mounts_went_along(ledger: Ledger, resources: Sequence[Resource], undone: Un
             ledger.removed(Resource("mount", resource.name), "with its sprite")
 
 
-async def _destroy_sprite(services: Services, resource: Resource) -> bool:
+async def _destroy_sprite(services: Services, _: Ledger, resource: Resource) -> bool:
     """A name that was reused by somebody since is not ours to destroy."""
     if resource.id or not resource.certain:
         found = await services.sandboxes.sprite(resource.name)
@@ -76,38 +76,38 @@ async def _destroy_sprite(services: Services, resource: Resource) -> bool:
     return True
 
 
-async def _revoke_key(services: Services, resource: Resource) -> bool:
-    key_id = resource.id or await _key_called(services.repos, resource.name)
+async def _revoke_key(services: Services, ledger: Ledger, resource: Resource) -> bool:
+    key_id = resource.id or await _key_of(ledger.run_id, services.repos, resource.name)
     if key_id is None:
         return False
     await services.repos.revoke_key(key_id)
     return True
 
 
-async def _key_called(repos: RepoHost, name: str) -> str | None:
-    """The id of a live key by its name, for one whose making was cut short."""
+async def _key_of(run_id: str, repos: RepoHost, name: str) -> str | None:
+    """The id of a live key by its name and tag, for one whose making was cut short."""
     async for key in repos.keys():
-        if key.name == name and key.revoked_at is None:
+        if key.name == name and key.tags.get(steps.LABEL) == run_id and key.revoked_at is None:
             return key.id
     return None
 
 
-async def _unmount(services: Services, resource: Resource) -> bool:
+async def _unmount(services: Services, _: Ledger, resource: Resource) -> bool:
     await steps.unmount(services, str(resource.facts["sprite"]))
     return True
 
 
-async def _delete_repo(services: Services, resource: Resource) -> bool:
+async def _delete_repo(services: Services, _: Ledger, resource: Resource) -> bool:
     await services.repos.delete_repo(resource.name)
     return True
 
 
-async def _delete_bookmark(services: Services, resource: Resource) -> bool:
+async def _delete_bookmark(services: Services, _: Ledger, resource: Resource) -> bool:
     await services.repos.delete_bookmark(str(resource.facts["repo"]), resource.name)
     return True
 
 
-_UNDO: dict[str, Callable[[Services, Resource], Awaitable[bool]]] = {
+_UNDO: dict[str, Callable[[Services, Ledger, Resource], Awaitable[bool]]] = {
     "sprite": _destroy_sprite,
     "key": _revoke_key,
     "mount": _unmount,

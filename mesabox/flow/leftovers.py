@@ -1,0 +1,96 @@
+"""Which runs, and what of them, ``down`` and ``gc`` are about: read from the records alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mesabox.errors import MesaboxError
+from mesabox.flow.ledger import Ledger, Resource, Run, Where, newest_first, read_run
+from mesabox.flow.services import Services
+from mesabox.flow.undo import Undone, take_down, undoable
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """What one run left, where it was made."""
+
+    run: Run
+    resources: tuple[Resource, ...]
+
+    @property
+    def where(self) -> Where:
+        return self.run.where
+
+
+def of_run(runs: Path, run_id: str, *, repos: bool) -> Leftover | None:
+    """None when there is no such run."""
+    folder = runs / run_id
+    if "/" in run_id or run_id.startswith(".") or not folder.is_dir():
+        return None
+    run = read_run(folder)
+    return Leftover(run, tuple(undoable(run.leftovers(), repos=repos)))
+
+
+def of_sprite(runs: Path, sprite: str) -> Iterator[Leftover]:
+    """The sprite, its mounts and the keys minted for it, in whichever runs they were made."""
+    for run in newest_first(runs):
+        about = [resource for resource in run.leftovers() if _concerns(resource, sprite)]
+        if about:
+            yield Leftover(run, tuple(undoable(about)))
+
+
+def last_unfinished(runs: Path, cwd: Path, *, repos: bool) -> Leftover | None:
+    """Of this working folder."""
+    for run in newest_first(runs):
+        if run.start.get("cwd") == str(cwd) and not run.alive:
+            left = undoable(run.leftovers(), repos=repos)
+            if left:
+                return Leftover(run, tuple(left))
+    return None
+
+
+def abandoned(runs: Path) -> Iterator[Leftover]:
+    """Of runs whose process is gone: what they made and did not mean to keep.
+
+    What step commands made is their user's, but for what was being made when the process was killed.
+    """
+    for run in newest_first(runs):
+        if run.alive:
+            continue
+        left = undoable(run.leftovers())
+        if run.start.get("kind") == "steps":
+            left = [resource for resource in left if not resource.certain]
+        elif any(event["type"] == "kept" for event in run.events):
+            left = [resource for resource in left if resource.kind == "key"]
+        if left:
+            yield Leftover(run, tuple(left))
+
+
+async def remove(services: Services, leftover: Leftover, *, limit: float | None = None) -> Undone:
+    """On the run's own record. What another process is removing at this moment is left to it."""
+    ledger = Ledger.reopen(leftover.run.folder)
+    if ledger is None:
+        return Undone()
+    with ledger:
+        still = read_run(ledger.folder).leftovers()
+        wanted = [resource for resource in leftover.resources if resource in still]
+        return await take_down(services, ledger, wanted, limit=limit)
+
+
+def unreachable(leftover: Leftover, where: Where) -> MesaboxError | None:
+    """Undoing asks the services the run was made with, and no others."""
+    made = leftover.where
+    if (made.mesa_url, made.sprites_url) == (where.mesa_url, where.sprites_url):
+        return None
+    names = ", ".join(f"{resource.kind} {resource.name}" for resource in leftover.resources)
+    return MesaboxError(
+        f"run {leftover.run.id} left {names} in other services",
+        why=f"it talked to {made.sprites_url} and {made.mesa_url}",
+        fix=f"mesabox --engine {made.engine or 'local'} gc, with the credentials of then",
+        code="other_services",
+    )
+
+
+def _concerns(resource: Resource, sprite: str) -> bool:
+    named = resource.kind == "sprite" and resource.name == sprite
+    return named or resource.facts.get("sprite") == sprite
