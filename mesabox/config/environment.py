@@ -7,25 +7,28 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """name: as it is set. help: one line for ``mesabox help environment``. secret: its value is never shown."""
+    """help: one line for ``mesabox help environment``. secret: never shown. setting: the setting that it fills."""
 
     name: str
     help: str
     secret: bool = False
+    setting: str | None = None
 
 
 VARIABLES = (
-    Variable("MESABOX_ENGINE", "which service answers: auto, local or cloud"),
-    Variable("MESABOX_ISOLATION", "auto, or none: sandboxes of the local engine become plain processes"),
+    Variable("MESABOX_ENGINE", "which service answers: auto, local or cloud", setting="engine"),
+    Variable(
+        "MESABOX_ISOLATION", "auto, or none: sandboxes of the local engine become plain processes", setting="isolation"
+    ),
     Variable("MESABOX_HOME", "one folder for configuration, state, cache and sockets"),
     Variable("MESABOX_MOUNT_KEY", "the Mesa key that `mesabox mount` gives to the sprite", secret=True),
     Variable("MESA_API_KEY", "a Mesa API key (preferred: the keys it mints can be revoked)", secret=True),
     Variable("MESA_PRIVATE_KEY", "a Mesa private key; signs short-lived tokens", secret=True),
-    Variable("MESA_ORG", "the Mesa organization; asked from the service when unset"),
-    Variable("MESA_API_URL", "Mesa's address (https://api.mesa.dev/v1)"),
+    Variable("MESA_ORG", "the Mesa organization; asked from the service when unset", setting="org"),
+    Variable("MESA_API_URL", "Mesa's address (https://api.mesa.dev/v1)", setting="mesa_api_url"),
     Variable("SPRITES_TOKEN", "a Sprites token", secret=True),
     Variable("SPRITE_TOKEN", "a Sprites token, looked at after SPRITES_TOKEN", secret=True),
-    Variable("SPRITES_API_URL", "Sprites' address (https://api.sprites.dev)"),
+    Variable("SPRITES_API_URL", "Sprites' address (https://api.sprites.dev)", setting="sprites_api_url"),
     Variable("XDG_CONFIG_HOME", "where config.toml lives (~/.config)"),
     Variable("XDG_STATE_HOME", "where records, repos and sprites live (~/.local/state)"),
     Variable("XDG_CACHE_HOME", "where what can be rebuilt lives (~/.cache)"),

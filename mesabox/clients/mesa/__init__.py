@@ -1,0 +1,1 @@
+"""Mesa: versioned repos."""

@@ -1,0 +1,1 @@
+"""Sprites: stateful sandboxes."""

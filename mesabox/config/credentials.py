@@ -1,0 +1,76 @@
+"""The credentials at hand, and which engine they lead to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mesabox.errors import CredentialsProblem
+
+MESA_VARIABLES = ("MESA_API_KEY", "MESA_PRIVATE_KEY")
+SPRITES_VARIABLES = ("SPRITES_TOKEN", "SPRITE_TOKEN")
+
+_LOCAL_INSTEAD = "or use the local engine: --engine local"
+_POINT_AT_LOCAL = 'eval "$(mesabox engine env)" points these variables at the local engine'
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """None where there is none. mesa_private_key beside a key is used when the service mints no keys any more."""
+
+    mesa_api_key: str | None = None
+    mesa_private_key: str | None = None
+    sprites_token: str | None = None
+    sources: tuple[str, ...] = ()
+
+    @property
+    def has_mesa(self) -> bool:
+        return bool(self.mesa_api_key or self.mesa_private_key)
+
+    def __repr__(self) -> str:
+        return f"Credentials(from {', '.join(self.sources) or 'nowhere'})"
+
+
+def credentials_of(environ: Mapping[str, str]) -> Credentials:
+    """An empty variable counts as unset. ``SPRITES_TOKEN`` goes before ``SPRITE_TOKEN``."""
+    present = [name for name in (*MESA_VARIABLES, *SPRITES_VARIABLES) if environ.get(name)]
+    token = next((name for name in SPRITES_VARIABLES if name in present), None)
+    return Credentials(
+        mesa_api_key=environ.get("MESA_API_KEY") or None,
+        mesa_private_key=environ.get("MESA_PRIVATE_KEY") or None,
+        sprites_token=environ[token] if token else None,
+        sources=tuple(name for name in present if name in MESA_VARIABLES or name == token),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """why: the end of the line "engine: local (no credentials in the environment)"."""
+
+    name: Literal["local", "cloud"]
+    why: str
+
+
+def choose_engine(wanted: str, said_by: str, credentials: Credentials) -> EngineChoice:
+    """wanted: auto | local | cloud; said_by: what set it ("--engine"). CredentialsProblem names what is missing."""
+    if wanted == "local":
+        return EngineChoice("local", said_by)
+    if credentials.has_mesa and credentials.sprites_token:
+        return EngineChoice("cloud", said_by if wanted == "cloud" else f"{' and '.join(credentials.sources)} are set")
+    if wanted == "auto" and not credentials.sources:
+        return EngineChoice("local", "no credentials in the environment")
+    raise _missing(wanted, credentials)
+
+
+def _missing(wanted: str, credentials: Credentials) -> CredentialsProblem:
+    missing = []
+    if not credentials.has_mesa:
+        missing.append(f"a Mesa credential ({' or '.join(MESA_VARIABLES)})")
+    if not credentials.sprites_token:
+        missing.append("a Sprites token (SPRITES_TOKEN)")
+    found = f"only {' and '.join(credentials.sources)} is set" if credentials.sources else "neither service's is set"
+    return CredentialsProblem(
+        f"the cloud needs {' and '.join(missing)}",
+        why=found,
+        fix=f"set what is missing, {_LOCAL_INSTEAD}" if wanted == "auto" else f"set what is missing; {_POINT_AT_LOCAL}",
+        code="missing_credentials",
+    )
