@@ -1,14 +1,16 @@
 """The command in the mount: started with its limit, its output passed on and kept, its end told apart."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
-from dataclasses import dataclass
+import posixpath
+import time
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
 from mesabox.clients.base import Execution, Output
+from mesabox.flow import scripts
 from mesabox.flow.interrupts import Interrupts
-from mesabox.flow.plan import Plan
 from mesabox.flow.services import Services
 from mesabox.wire.execution import ExecRequest
 
@@ -26,42 +28,77 @@ class Console(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """argv: empty for a shell. timeout: seconds, None for no limit. size: rows and columns of the TTY that is lent.
+
+    folder: where it starts, None for the sprite's home; workdir: relative to it, or absolute.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    folder: str | None = None
+    workdir: str | None = None
+    timeout: float | None = None
+    size: tuple[int, int] | None = None
+    stdin: bool = False
+
+    def request(self) -> ExecRequest:
+        rows, cols = self.size or (24, 80)
+        tty = self.size is not None
+        return ExecRequest(
+            argv=self.limited(), env=self.env, dir=self._start(), tty=tty, rows=rows, cols=cols, stdin=self.stdin or tty
+        )
+
+    def limited(self) -> tuple[str, ...]:
+        """The limit is kept inside the sprite too, so that a client that dies leaves no command behind."""
+        argv = self.argv or ("bash", "-l")
+        if self.timeout is None:
+            return argv
+        foreground = ("--foreground",) if self.size else ()
+        return ("timeout", *foreground, "-k", str(_KILL_AFTER), f"{self.timeout:g}", *argv)
+
+    def _start(self) -> str | None:
+        return self.folder if self.workdir is None else posixpath.join(self.folder or "/", self.workdir)
+
+    def in_mount(self, org: str, repo: str) -> "Command":
+        """The same command, started in the mount of a repo whose folder only the sprite knows."""
+        place = posixpath.join(org, repo, self.workdir or "")
+        return replace(self, argv=("sh", "-c", scripts.IN_MOUNT, place, *self.limited()), workdir=None, timeout=None)
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     exit_code: int
     failed_by: FailedBy | None
     seconds: float
 
 
-def request_for(plan: Plan, folder: str) -> ExecRequest:
-    """The limit is kept inside the sprite too, so that a client that dies leaves no command behind."""
-    argv = plan.command or ("bash", "-l")
-    if plan.timeout is not None:
-        foreground = ("--foreground",) if plan.size else ()
-        argv = ("timeout", *foreground, "-k", str(_KILL_AFTER), f"{plan.timeout:g}", *argv)
-    rows, cols = plan.size or (24, 80)
-    workdir = folder if plan.workdir is None else str(Path(folder) / plan.workdir)
-    tty, stdin = plan.size is not None, plan.stdin or plan.size is not None
-    return ExecRequest(argv=argv, env=plan.env, dir=workdir, tty=tty, rows=rows, cols=cols, stdin=stdin)
-
-
 async def run_command(
-    services: Services, plan: Plan, sprite: str, folder: str, *, console: Console, interrupts: Interrupts, keep: Path
+    services: Services,
+    sprite: str,
+    command: Command,
+    *,
+    console: Console,
+    interrupts: Interrupts,
+    keep: Path | None = None,
+    limit: float | None = None,
 ) -> Ended:
-    """keep: the folder that gets ``stdout`` and ``stderr``. OutcomeUnknown when the connection ends too early."""
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    async with services.sandboxes.execute(sprite, request_for(plan, folder)) as execution:
-        recorded = Recorded(execution, keep)
-        try:
-            with interrupts.lent_to(execution):
-                code = await _within(plan.timeout, console.attend(recorded, size=plan.size))
-        except TimeoutError:
-            await execution.signal("KILL")
-            code = 124
-        finally:
-            recorded.close()
-    seconds = loop.time() - started
-    failed_by = _failed_by(code, seconds, plan.timeout, interrupts)
+    """keep: the folder that gets ``stdout`` and ``stderr``. limit: the seconds the command has inside the sprite.
+
+    OutcomeUnknown when the connection ends before the exit code is told.
+    """
+    started = time.monotonic()
+    async with services.sandboxes.execute(sprite, command.request()) as execution:
+        watched: Execution = execution if keep is None else Recorded(execution, keep)
+        async with watched:
+            try:
+                with interrupts.lent_to(execution):
+                    code = await _within(limit, console.attend(watched, size=command.size))
+            except TimeoutError:
+                await execution.signal("KILL")
+                code = 137
+    seconds = time.monotonic() - started
+    failed_by = _failed_by(code, seconds, limit, interrupts)
     return Ended(124 if failed_by == "timeout" else code, failed_by, seconds)
 
 

@@ -1,7 +1,7 @@
 """The whole flow, as one chain: repo and key beside sprite and mesa, then mount, run, collect, teardown."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mesabox.clients.base import Key, Repo
 from mesabox.errors import ExitCode, MesaboxError
@@ -136,12 +136,12 @@ class Go:
             with self.reporter.terminal_lent():
                 ended = await run_command(
                     self.services,
-                    self.plan,
                     self.outcome.sprite,
-                    self.outcome.folder,
+                    replace(self.plan.command, folder=self.outcome.folder),
                     console=self.console,
                     interrupts=self.interrupts,
                     keep=self.ledger.folder,
+                    limit=self.plan.command.timeout,
                 )
             self.outcome.exit_code, self.outcome.failed_by = ended.exit_code, ended.failed_by
             self.ledger.write("exit", exit_code=ended.exit_code, failed_by=ended.failed_by)

@@ -1,39 +1,64 @@
 """What ``go`` is asked to do, as one value that the flags fill."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
+
+from mesabox.errors import UsageProblem
+from mesabox.flow.command import Command
+from mesabox.wire.durations import parse_duration
 
 Keep = Literal["never", "on-failure", "always"]
 
 DEFAULT_REPO = "agent-workspace"
-DEFAULT_TIMEOUT = 3600.0
 _SHORTEST_KEY = 100.0
 _LONGEST_KEY = 86400.0
 _KEY_MARGIN = 300.0
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """command: argv, empty for a shell on a terminal. timeout: seconds, None for no limit. sprite: None for a new one.
+    """sprite: None for a new one, named after the run, that is destroyed at the end."""
 
-    size: rows and columns of the terminal that is lent, None without a TTY.
-    """
-
-    command: tuple[str, ...]
+    command: Command
     repo: str = DEFAULT_REPO
     bookmark: str | None = None
     sprite: str | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
-    workdir: str | None = None
-    timeout: float | None = DEFAULT_TIMEOUT
     keep: Keep = "never"
-    size: tuple[int, int] | None = None
-    stdin: bool = False
 
     @property
     def key_lifetime(self) -> float:
         """Seconds: the command's limit and five minutes; the service takes no less than 100 s; a day without limit."""
-        if self.timeout is None:
+        if self.command.timeout is None:
             return _LONGEST_KEY
-        return max(_SHORTEST_KEY, self.timeout + _KEY_MARGIN)
+        return max(_SHORTEST_KEY, self.command.timeout + _KEY_MARGIN)
+
+
+def limit_of(text: str) -> float | None:
+    """Seconds of ``30m``, ``1h30m``, ``90``; None for ``none``. UsageProblem for anything else."""
+    if text == "none":
+        return None
+    try:
+        seconds = parse_duration(text)
+    except ValueError:
+        seconds = 0.0
+    if seconds <= 0:
+        raise UsageProblem(f"'{text}' is not a time limit", fix="--timeout 30m, --timeout 1h30m, or --timeout none")
+    return seconds
+
+
+def environment_of(given: Sequence[str], local: Mapping[str, str]) -> dict[str, str]:
+    """``K=V`` as it is, ``NAME`` with its local value. UsageProblem for a bad name or one that is not set here."""
+    pairs = [_assignment(text, local) for text in given]
+    return dict(pairs)
+
+
+def _assignment(text: str, local: Mapping[str, str]) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not _NAME.fullmatch(name):
+        raise UsageProblem(f"'{name}' is not the name of an environment variable", fix="-e NAME=value")
+    if not equals and name not in local:
+        raise UsageProblem(f"-e {name}: it is not set here", fix=f"-e {name}=value")
+    return name, value if equals else local[name]

@@ -1,0 +1,108 @@
+"""What the commands of the flow share: their options, the record they write in, and how a run meets the terminal."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from typer import Option
+
+from mesabox.errors import UsageProblem
+from mesabox.flow.command import Command, run_command
+from mesabox.flow.go import Go
+from mesabox.flow.interrupts import Interrupts
+from mesabox.flow.ledger import Ledger
+from mesabox.flow.plan import Plan, environment_of
+from mesabox.flow.services import Services
+from mesabox.switchboard import Switchboard
+from mesabox.ui.outcome import result_of
+from mesabox.ui.result import Result
+
+EnvironmentOption = Annotated[
+    list[str] | None,
+    Option("--env", "-e", metavar="K=V", help="Set a variable; NAME passes it on.", show_default=False),
+]
+WorkdirOption = Annotated[
+    str | None, Option("--workdir", "-w", metavar="DIR", help="Where the command starts.", show_default=False)
+]
+TtyOption = Annotated[
+    bool | None, Option("--tty/--no-tty", "-t", help="With or without a terminal.", show_default=False)
+]
+
+
+class Attempt:
+    """A command about to run: its words, and how it meets this terminal."""
+
+    def __init__(
+        self,
+        board: Switchboard,
+        argv: tuple[str, ...],
+        env: Sequence[str] | None,
+        workdir: str | None,
+        tty: bool | None,
+        timeout: float | None,
+    ) -> None:
+        streams = board.streams
+        lent = streams.stdin_terminal and streams.stdout.terminal if tty is None else tty
+        size = streams.size() if lent and not board.manner.json else None
+        if not argv and size is None:
+            raise UsageProblem(
+                "no command was given, and there is no terminal for a shell",
+                fix="put the command behind --, as in: mesabox go -- make test",
+            )
+        given = environment_of(env or (), board.local_environment())
+        terminal = streams.remote_terminal if size else {}
+        self.board = board
+        self.command = Command(
+            argv, {**terminal, **given}, None, workdir, timeout, size, stdin=not streams.stdin_terminal
+        )
+
+    async def go(self, plan: Plan) -> Result:
+        console = self.board.console()
+        async with self.board.services() as services:
+            with self._interrupts() as interrupts, self._ledger(services.flow, plan) as ledger:
+                outcome = await Go(plan, services.flow, ledger, self.board.reporter, console, interrupts)()
+        return result_of(outcome, console.captured())
+
+    async def run(self, sprite: str, repo: str | None) -> Result:
+        console = self.board.console()
+        async with self.board.services() as services:
+            command = self.command.in_mount(await services.repos.org(), repo) if repo else self.command
+            with self._interrupts() as interrupts:
+                ended = await run_command(
+                    services.flow,
+                    sprite,
+                    command,
+                    console=console,
+                    interrupts=interrupts,
+                    limit=self.command.timeout,
+                )
+        data = {"sprite": sprite, "seconds": round(ended.seconds, 4), **console.captured()}
+        return Result(data=data, exit_code=ended.exit_code, failed_by=ended.failed_by)
+
+    def _interrupts(self) -> Interrupts:
+        streams = self.board.streams
+        on_terminal = streams.stdin_terminal and not streams.ci
+
+        def farewell() -> None:
+            streams.stderr.line("left at once; what this run made is still there. Remove it: mesabox gc")
+
+        return Interrupts(on_terminal=on_terminal, farewell=farewell)
+
+    def _ledger(self, services: Services, plan: Plan) -> Ledger:
+        runs = self.board.paths.runs
+        return Ledger.create(runs, "go", services.where, command=list(plan.command.argv), repo=plan.repo)
+
+
+@asynccontextmanager
+async def recorded(board: Switchboard) -> AsyncIterator[tuple[Services, Ledger]]:
+    """The services, and the record that the step commands of this working folder share."""
+    async with board.services() as services:
+        with Ledger.for_steps(board.paths.runs, services.flow.where) as ledger:
+            yield services.flow, ledger
+
+
+def removed_view(names: list[str], nothing: str) -> dict[str, Any]:
+    """The view and the quiet lines of a command that removed ``names``."""
+    if not names:
+        return {"view": [], "notes": [nothing]}
+    return {"view": ["".join(f"removed {name}\n" for name in names)], "quiet": names}

@@ -1,0 +1,33 @@
+"""Run a command in a sprite, its streams and its exit code passed through."""
+
+from typing import Annotated
+
+from typer import Argument, Option
+
+from mesabox.cli._flow import Attempt, EnvironmentOption, TtyOption, WorkdirOption
+from mesabox.cli._options import SpriteName
+from mesabox.flow.plan import limit_of
+from mesabox.switchboard import Switchboard
+from mesabox.ui.result import Result
+
+COMMAND_FROM = 1
+EXAMPLES = (
+    "mesabox run builder -- uname -a",
+    "mesabox run builder --repo agent-workspace -- git status",
+    "tar c . | mesabox run builder -- tar x -C /tmp",
+    "mesabox run builder -e CI=1 --timeout 10m -- make test",
+)
+
+
+async def command(
+    board: Switchboard,
+    sprite: SpriteName,
+    argv: Annotated[list[str] | None, Argument(metavar="-- CMD...", help="The command.", show_default=False)] = None,
+    repo: Annotated[str | None, Option(help="Start in this repo's mount.", show_default=False)] = None,
+    timeout: Annotated[str, Option(help="The command's limit: 30m, 1h, none.")] = "none",
+    env: EnvironmentOption = None,
+    workdir: WorkdirOption = None,
+    tty: TtyOption = None,
+) -> Result:
+    attempt = Attempt(board, tuple(argv or ()), env, workdir, tty, limit_of(timeout))
+    return await attempt.run(sprite, repo)

@@ -1,0 +1,102 @@
+"""A run's outcome as a result: what changed, where it is, what was removed, time per phase, what to do next."""
+
+from typing import Any
+
+from mesabox.clients.base import DiffEntry
+from mesabox.flow.go import Outcome
+from mesabox.flow.ledger import Resource
+from mesabox.ui.progress import seconds_text
+from mesabox.ui.result import Result
+
+_MOST_FILES = 40
+_LETTERS = {"added": "A", "modified": "M", "deleted": "D", "renamed": "R"}
+
+
+def result_of(outcome: Outcome, output: dict[str, Any]) -> Result:
+    """output: ``stdout`` and ``stderr`` of the command, for a machine that reads one JSON object."""
+    return Result(
+        data={**_data(outcome), **output},
+        notes=_notes(outcome),
+        exit_code=int(outcome.exit_code),
+        error=outcome.error,
+        failed_by=outcome.failed_by,
+    )
+
+
+def _data(outcome: Outcome) -> dict[str, Any]:
+    undone = outcome.undone
+    return {
+        "run_id": outcome.run_id,
+        "org": outcome.org,
+        "repo": outcome.repo,
+        "bookmark": outcome.bookmark,
+        "sprite": outcome.sprite,
+        "folder": outcome.folder,
+        "changes": _changes(outcome),
+        "removed": [_named(resource) for resource in undone.removed],
+        "kept": [_named(resource) for resource in outcome.kept],
+        "left": [_named(resource) for resource, _ in undone.failed],
+        "seconds": outcome.seconds,
+    }
+
+
+def _changes(outcome: Outcome) -> dict[str, Any] | None:
+    if (changes := outcome.changes) is None:
+        return None
+    return {
+        "change_id": changes.change_id,
+        "commit_oid": changes.commit_oid,
+        "base_commit_oid": changes.base_commit_oid or None,
+        "additions": changes.additions,
+        "deletions": changes.deletions,
+        "files": list(changes.entries),
+    }
+
+
+def _named(resource: Resource) -> dict[str, str]:
+    return {"kind": resource.kind, "name": resource.name, "id": resource.id}
+
+
+def _notes(outcome: Outcome) -> list[str]:
+    notes = _what_changed(outcome)
+    if outcome.undone.removed:
+        notes.append("removed: " + ", ".join(f"{r.kind} {r.name}" for r in outcome.undone.removed))
+    notes += [
+        f"kept: sprite {r.name}. Back in: mesabox sh {r.name}   Remove: mesabox down {r.name}" for r in _kept(outcome)
+    ]
+    if outcome.seconds:
+        notes.append("time: " + ", ".join(f"{name} {seconds_text(took)}" for name, took in outcome.seconds.items()))
+    return notes + _next(outcome)
+
+
+def _kept(outcome: Outcome) -> list[Resource]:
+    return [resource for resource in outcome.kept if resource.kind == "sprite"]
+
+
+def _what_changed(outcome: Outcome) -> list[str]:
+    if (changes := outcome.changes) is None:
+        return []
+    where = f"{outcome.org}/{outcome.repo} ({outcome.bookmark})"
+    if not changes.entries:
+        return [f"nothing changed in {where}"]
+    shown = [_line(entry) for entry in changes.entries[:_MOST_FILES]]
+    if (rest := len(changes.entries) - len(shown)) > 0:
+        shown.append(f"  ... and {rest} more")
+    counts = "" if changes.additions is None else f", +{changes.additions} -{changes.deletions}"
+    head = f"changed in {where}: {len(changes.entries)} file{'s' if len(changes.entries) > 1 else ''}{counts}"
+    return [head, *shown, f"change {changes.change_id}  commit {changes.commit_oid[:12]}"]
+
+
+def _line(entry: DiffEntry) -> str:
+    name = entry.path if not entry.old_path else f"{entry.old_path} -> {entry.path}"
+    counts = "" if entry.additions is None else f"  +{entry.additions} -{entry.deletions}"
+    return f"  {_LETTERS.get(entry.status, '?')} {name}{counts if not entry.omitted_reason else '  ' + entry.omitted_reason}"
+
+
+def _next(outcome: Outcome) -> list[str]:
+    if outcome.error is not None or outcome.changes is None or not outcome.changes.entries:
+        return []
+    readable = [entry.path for entry in outcome.changes.entries if entry.status != "deleted"]
+    if not readable:
+        return [f"next: mesabox repo log {outcome.repo}"]
+    return [f"next: mesabox repo cat {outcome.repo} {readable[0]}"]

@@ -1,0 +1,97 @@
+"""The record: what is left over is told right whatever cut the run short."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from mesabox.flow.ledger import Ledger, Resource, Where, newest_first, read_run
+
+WHERE = Where("local", "http://m", "http://s", "my-org")
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with Ledger.create(tmp_path / "runs", "go", WHERE, repo="r") as made:
+        yield made
+
+
+def left(ledger):
+    return [(r.kind, r.name, r.id, r.certain) for r in read_run(ledger.folder).leftovers()]
+
+
+def test_making_alone_is_left_over_and_uncertain(ledger):
+    ledger.making("sprite", "s")
+    assert left(ledger) == [("sprite", "s", "", False)]
+
+
+def test_made_replaces_making_and_removed_ends_it(ledger):
+    ledger.making("key", "k")
+    ledger.made("key", "k", id="1")
+    ledger.making("key", "k")
+    ledger.made("key", "k", id="2")
+    assert left(ledger) == [("key", "k", "1", True), ("key", "k", "2", True)]
+    ledger.removed(Resource("key", "k", "1"))
+    assert left(ledger) == [("key", "k", "2", True)]
+
+
+def test_a_line_cut_short_is_passed_over_and_the_next_is_not_lost(ledger):
+    ledger.made("sprite", "s", id="1")
+    with open(ledger.folder / "events.ndjson", "ab") as file:
+        file.write(b'{"seq":9,"type":"remo')
+    ledger.close()
+    again = Ledger.reopen(ledger.folder)
+    again.made("key", "k", id="2")
+    assert left(again) == [("sprite", "s", "1", True), ("key", "k", "2", True)]
+    ledger._file, ledger._lock = again._file, again._lock  # the fixture closes these
+
+
+def test_files_are_private(ledger):
+    for path in [ledger.folder, *ledger.folder.iterdir()]:
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_every_event_has_its_place_in_order(ledger):
+    ledger.write("phase", name="x")
+    events = [json.loads(line) for line in (ledger.folder / "events.ndjson").read_text().splitlines()]
+    assert [event["seq"] for event in events] == [1, 2]
+    assert {event["run_id"] for event in events} == {ledger.run_id}
+
+
+def test_a_run_is_alive_as_long_as_its_process(tmp_path):
+    code = (
+        "import sys,pathlib; from mesabox.flow.ledger import *;"
+        f"l=Ledger.create(pathlib.Path({str(tmp_path)!r}),'go',Where('local','m','s'));l.making('sprite','x');"
+        "print(l.run_id,flush=True);sys.stdin.read()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    run_id = process.stdout.readline().strip()
+    assert read_run(tmp_path / run_id).alive
+    assert Ledger.reopen(tmp_path / run_id) is None
+    process.kill()
+    process.wait()
+    run = read_run(tmp_path / run_id)
+    assert not run.alive and run.state == "interrupted"
+    assert [r.name for r in run.leftovers()] == ["x"]
+
+
+def test_step_commands_of_one_folder_share_a_record(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runs = tmp_path / "runs"
+    with Ledger.for_steps(runs, WHERE) as first:
+        first.made("sprite", "s", id="1")
+    with Ledger.for_steps(runs, WHERE) as second:
+        assert second.run_id == first.run_id
+        second.removed(Resource("sprite", "s", "1"))
+    with Ledger.for_steps(runs, WHERE) as third:
+        assert third.run_id != first.run_id
+    assert [run.state for run in newest_first(runs)] == ["steps", "steps"]
+
+
+def test_a_held_record_is_not_shared(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Ledger.for_steps(tmp_path / "runs", WHERE) as first:
+        first.made("sprite", "s", id="1")
+        with Ledger.for_steps(tmp_path / "runs", WHERE) as second:
+            assert second.run_id != first.run_id
