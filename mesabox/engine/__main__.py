@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from mesabox.engine.sandbox.host import CannotIsolate, SandboxHost
+from mesabox.engine.sandbox.launch import CannotIsolate, SandboxHost
 from mesabox.engine.settings import EngineSettings
 
 _INSIDE = {
