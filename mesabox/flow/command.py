@@ -97,6 +97,9 @@ async def run_command(
             except TimeoutError:
                 await execution.signal("KILL")
                 code = 137
+            except asyncio.CancelledError:
+                await execution.signal("KILL")
+                raise
     seconds = time.monotonic() - started
     failed_by = _failed_by(code, seconds, limit, interrupts)
     return Ended(124 if failed_by == "timeout" else code, failed_by, seconds)

@@ -70,6 +70,7 @@ class Go:
         except asyncio.CancelledError:
             if self.interrupts.received is None:
                 raise
+            self.interrupts.answered()
         finally:
             self.interrupts.finished()
             await self.collect()

@@ -72,8 +72,13 @@ class Interrupts:
     def _tear_down(self) -> None:
         """Once: a teardown that runs already is not disturbed."""
         task, self._task = self._task, None
-        if task and (self._execution or self._count <= 2):
+        if task:
             task.cancel()
+
+    def answered(self) -> None:
+        """The cancelling was ours and has done its work: what comes now, collect and teardown, runs as usual."""
+        if task := asyncio.current_task():
+            task.uncancel()
 
     def finished(self) -> None:
         """The command is over: from here on a signal no longer cancels, only the third one leaves."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mesabox.engine.sandbox.host import CannotStart, Ids, Process, Sandbox
+from mesabox.engine.sprites.descriptors import ready
 
 Handler = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 _LINE = 1 << 20
@@ -120,19 +121,10 @@ class Visitor:
             try:
                 data, descriptors, _, _ = socket.recv_fds(self._client, 65536, 3)
             except BlockingIOError:
-                await self._readable()
+                await ready(self._client.fileno())
                 continue
             self._take(descriptors)
             return data
-
-    async def _readable(self) -> None:
-        loop = asyncio.get_running_loop()
-        done = loop.create_future()
-        loop.add_reader(self._client, lambda: done.done() or done.set_result(None))
-        try:
-            await done
-        finally:
-            loop.remove_reader(self._client)
 
     def _take(self, descriptors: list[int]) -> None:
         for descriptor in descriptors:

@@ -121,9 +121,12 @@ class Machines:
     async def _start(self, record: SpriteRecord, machine: Machine) -> Sandbox:
         door = Door(self._runtime / record.id[-12:], self._host.ids)
         layers = tuple(machine.layer(number) for number in record.stack)
-        sandbox = await self._host.create(
-            SandboxSpec(name=record.name, layers=layers, upper=machine.layer(record.upper), door=door.folder)
-        )
+        spec = SandboxSpec(name=record.name, layers=layers, upper=machine.layer(record.upper), door=door.folder)
+        try:
+            sandbox = await self._host.create(spec)
+        except OSError as error:
+            await door.close()
+            raise Problem(500, f"the sprite could not be started: {error}") from error
         try:
             await door.open(lambda user, request: self.mounts.request(record.name, sandbox, user, request), sandbox)
             if self._egress:
