@@ -27,6 +27,8 @@ def overlay(lowers: Sequence[Layer], upper: Layer | None, work: Layer | None, *,
             options.append(("upperdir", opened.enter_context(_named(upper))))
             options.append(("workdir", opened.enter_context(_named(work))))
         flags = ["userxattr"] if userxattr else []
+        if not userxattr:  # which turns both off by itself: an upper is read as plain files
+            options += [("redirect_dir", "off"), ("metacopy", "off")]
         try:
             return _by_fsconfig(options, flags)
         except OSError as error:

@@ -1,0 +1,41 @@
+"""The interpreter the tools inside run on: this process' own, with its standard library, wherever the host keeps it."""
+
+import os
+import sys
+import sysconfig
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+INSIDE = "/.sprite/python/bin/python3"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A host file or folder, and its place below /.sprite."""
+
+    source: Path
+    place: str
+    is_folder: bool
+
+
+@cache
+def parts() -> tuple[Part, ...]:
+    """The binary finds its library from its own place: ``bin/python3`` looks for ``../lib/python3.N/os.py``."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    library = Path(sysconfig.get_path("stdlib"))
+    found = [
+        Part(Path(os.path.realpath("/proc/self/exe")), "python/bin/python3", False),
+        Part(library, f"python/{sys.platlibdir}/{version}", True),
+    ]
+    shared = Path(sysconfig.get_config_var("LIBDIR") or "/", sysconfig.get_config_var("INSTSONAME") or "")
+    if sysconfig.get_config_var("Py_ENABLE_SHARED") and shared.is_file():
+        found.append(Part(shared, f"python/lib/{shared.name}", False))
+    return tuple(found)
+
+
+def packages() -> tuple[str, ...]:
+    """Folders of installed packages within the library, which are nobody's business inside."""
+    library = parts()[1]
+    names = [name for name in ("site-packages", "dist-packages") if (library.source / name).is_dir()]
+    return tuple(f"/.sprite/{library.place}/{name}" for name in names)

@@ -1,0 +1,59 @@
+"""No isolation: the same spawner in a folder, for throw-away machines whose kernel allows nothing better."""
+
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from mesabox.engine.sandbox import privileges, syscalls
+from mesabox.engine.sandbox.channel import Channel, close_all
+from mesabox.engine.sandbox.places import InFolder
+from mesabox.engine.sandbox.spawner import Spawner
+from mesabox.engine.sandbox.values import SandboxSpec
+
+_PATIENCE, _PAUSE = 2.0, 0.005
+
+
+def home(spec: SandboxSpec) -> Path:
+    return spec.upper / "home/sprite"
+
+
+def run(channel: Channel, spec: SandboxSpec) -> NoReturn:
+    """Serves until the daemon lets go; then ends all that descends from here, daemonised or not."""
+    try:
+        syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+        privileges.hide()
+        home(spec).mkdir(mode=0o700, parents=True, exist_ok=True)
+        myself = os.pidfd_open(os.getpid())
+        channel.send({"ready": True, "pids": [os.getpid()]}, [myself])
+        close_all([myself])
+        Spawner(channel, InFolder(str(home(spec)))).serve(at_end=end_descendants)
+    finally:
+        os._exit(1)
+
+
+def end_descendants() -> None:
+    """Orphans come to us, the subreaper: so it is repeated until there is nobody left."""
+    deadline = time.monotonic() + _PATIENCE
+    while (pids := descendants(os.getpid())) and time.monotonic() < deadline:
+        for pid in pids:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
+        time.sleep(_PAUSE)
+
+
+def descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        with suppress(OSError):
+            children = Path(f"/proc/{waiting[0]}/task/{waiting[0]}/children").read_text().split()
+            found += map(int, children)
+            waiting += map(int, children)
+        waiting.pop(0)
+    return found

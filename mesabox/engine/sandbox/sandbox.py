@@ -1,0 +1,248 @@
+"""One sandbox, as the daemon holds it: commands, files and mounts through its two spawners, and its end."""
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mesabox.engine.sandbox import environment, identity, layers, plain, skeleton, syscalls
+from mesabox.engine.sandbox.channel import Channel, close_all
+from mesabox.engine.sandbox.launch import SandboxHost
+from mesabox.engine.sandbox.link import Link, SandboxGone, check, receive_message
+from mesabox.engine.sandbox.process import Process
+from mesabox.engine.sandbox.values import SandboxSpec
+
+__all__ = ["Sandbox", "SandboxGone", "create"]
+
+_BUILD_SECONDS = 30.0
+_STOP_SECONDS = 5.0
+Made = TypeVar("Made")
+_STREAMS = ("stdin", "stdout", "stderr")
+
+
+async def create(spec: SandboxSpec, host: SandboxHost) -> "Sandbox":
+    """Ask the zygote for a builder and see it through: prepared folders, the user namespace's map, its descriptors."""
+    base = await asyncio.to_thread(_prepare, spec, host)
+    ours, theirs = Channel.pair()
+    host.zygote.send({"spec": spec.as_message(), "base": str(base.folder)}, [theirs.sock.fileno()])
+    theirs.close()
+    try:
+        fds = await asyncio.to_thread(_see_through, ours, identity.mapping(host.tier))
+    except BaseException:
+        ours.close()
+        raise
+    return Sandbox(spec, host, base, ours.sock, fds)
+
+
+def _prepare(spec: SandboxSpec, host: SandboxHost) -> skeleton.Base:
+    base = skeleton.ensure(host.cache, host.tier, host.tools)
+    if host.isolated:
+        layers.prepare_upper(spec, host.ids)
+    return base
+
+
+def _see_through(channel: Channel, mapping: identity.Mapping) -> list[int]:
+    """In a thread: the builder's messages until it is ready; its descriptors."""
+    channel.sock.settimeout(_BUILD_SECONDS)
+    try:
+        while True:
+            message, fds = channel.receive()
+            if "map" in message:
+                mapping.write(message["map"])
+                channel.send({})
+            elif "failed" in message:
+                raise OSError(message["errno"], f"the sandbox could not be built: {message['failed']}")
+            else:
+                return fds
+    except EOFError:
+        raise OSError(5, "the sandbox could not be built: its builder died (see the engine's log)") from None
+
+
+class Sandbox:
+    """``died`` resolves when it has ended, by itself or by ``stop``, and nothing of it is mounted any more."""
+
+    def __init__(self, spec: SandboxSpec, host: SandboxHost, base: skeleton.Base, root: socket.socket, fds: list[int]):
+        loop = asyncio.get_running_loop()
+        self.name = spec.name
+        self.died: asyncio.Future[None] = loop.create_future()
+        self._spec, self._host, self._base = spec, host, base
+        self._loop = loop
+        root_link = Link(root)
+        self._links = {"root": root_link, "sprite": root_link}
+        self._network: int | None = None
+        self._alive = fds
+        if host.isolated:
+            *self._alive, sprite, self._network = fds
+            self._links["sprite"] = Link(socket.socket(fileno=sprite))
+        self._first = self._alive[0]
+        self._left = set(self._alive)
+        self._starting: set[asyncio.Task[Process]] = set()
+        for fd in self._alive:
+            loop.add_reader(fd, self._one_ended, fd)
+        for link in self._links.values():
+            link.ended.add_done_callback(lambda _: self._kill())
+
+    def _one_ended(self, fd: int) -> None:
+        self._loop.remove_reader(fd)
+        self._left.discard(fd)
+        if self._left:
+            self._kill()
+            return
+        for link in self._links.values():
+            link.close()
+        close_all([*self._alive, self._network])
+        self._alive, self._network = [], None
+        if not self.died.done():
+            self.died.set_result(None)
+
+    def _kill(self) -> None:
+        """Process 1 first, so that the spawners can reap what they started; they end when it has."""
+        if not self._host.isolated:
+            self._links["root"].close()
+        elif self._first in self._left:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._first, signal.SIGKILL)
+
+    async def spawn(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: str | None = None,
+        user: str = "sprite",
+        tty: tuple[int, int] | None = None,
+        stdin: bool = True,
+        fds: tuple[int, int, int] | None = None,
+    ) -> Process:
+        """Start a command in a session of its own. tty: rows, columns. stdin False: nothing to read.
+
+        fds: used as its 0, 1 and 2 instead; they stay the caller's. CannotStart: 127 not found, 126 not to be run.
+        """
+        command = {
+            "argv": list(argv),
+            "env": {**self._environment(user, tty is not None), **env},
+            "cwd": cwd or identity.home(user),
+            "tty": tty,
+            "stdin": stdin,
+        }
+        starting = self._loop.create_task(_start(self._links[user], command, fds or ()))
+        starting.add_done_callback(self._starting.discard)
+        self._starting.add(starting)
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            starting.add_done_callback(_abandon)
+            raise
+
+    def _environment(self, user: str, terminal: bool) -> dict[str, str]:
+        if self._host.isolated:
+            return environment.inside(user, terminal=terminal)
+        tools = str(self._base.sprite / "bin")
+        return environment.plain(str(plain.home(self._spec)), tools, str(self._spec.door), terminal=terminal)
+
+    async def place_mount(self, mount_fd: int | Path, path: str, *, read_only: bool) -> None:
+        """Put a detached mount (without isolation: a symlink to a folder) at ``path``; a stale one there goes."""
+        if isinstance(mount_fd, Path):
+            await self._root("link", target=str(mount_fd), path=path)
+            return
+        await self._root("place", [mount_fd], path=path, read_only=read_only, uid=identity.sprite_uid(self._host.tier))
+
+    async def remove_mount(self, path: str) -> None:
+        """Lazily; absent is fine, and so is a sandbox that has ended."""
+        with suppress(SandboxGone):
+            await self._root("remove" if self._host.isolated else "unlink", path=path)
+
+    async def make_read_only(self, path: str) -> None:
+        """Nobody writes there any more: processes that hold a file open for writing are killed, at worst it goes."""
+        await self._root("read_only" if self._host.isolated else "unlink", path=path)
+
+    async def open_file(self, path: str, flags: int, mode: int = 0o644, *, user: str) -> int:
+        """An fd of a regular file or a folder, opened inside as ``user``. OSError as there."""
+        _, (fd,) = await self._links[user].call("open", path=path, flags=flags, mode=mode)
+        return fd
+
+    async def file_op(self, op: str, *, user: str, **arguments: Any) -> Any:
+        """list, stat, mkdirs, delete, rename, copy, chmod or chown; see ``files.FileOperations``. OSError as there."""
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                await self._links[user].call("file", [theirs.fileno()], name=op, arguments=arguments)
+            message = await receive_message(ours)
+        return check(message)["result"]
+
+    async def network_socket(self, family: int, type: int, protocol: int = 0) -> socket.socket:
+        """A socket of the sandbox's network namespace; the host's own without isolation."""
+        return await self.in_network(lambda: socket.socket(family, type, protocol))
+
+    async def in_network(self, act: Callable[[], Made]) -> Made:
+        """Run ``act`` inside the sandbox's network namespace with the daemon's own rights."""
+        if self._network is None:
+            return act()
+        return await asyncio.wrap_future(_in_network(os.dup(self._network), act))
+
+    async def processes(self) -> int:
+        """User processes alive inside; 0 is idle."""
+        message, _ = await self._root("processes")
+        return int(message["count"])
+
+    async def freeze(self) -> None:
+        await self._root("init", what="freeze")
+
+    async def thaw(self) -> None:
+        await self._root("init", what="thaw")
+
+    async def _root(self, op: str, fds: Sequence[int] = (), **arguments: Any) -> tuple[dict[str, Any], list[int]]:
+        return await self._links["root"].call(op, fds, **arguments)
+
+    async def stop(self) -> None:
+        """Kill all, and wait until it is reaped and unmounted."""
+        self._kill()
+        try:
+            await asyncio.wait_for(asyncio.shield(self.died), _STOP_SECONDS)
+        except TimeoutError:
+            for fd in list(self._left):
+                with suppress(OSError):
+                    signal.pidfd_send_signal(fd, signal.SIGKILL)
+            await self.died
+
+
+async def _start(link: Link, command: dict[str, Any], fds: Sequence[int]) -> Process:
+    (message, ends), number, exited = await link.start(command, fds)
+    return Process(link, number, message["pid"], _named(ends, command["tty"] is not None), exited)
+
+
+def _named(ends: Sequence[int], terminal: bool) -> dict[str, int]:
+    if terminal and ends:
+        return {"terminal": ends[0]}
+    return dict(zip(_STREAMS[len(_STREAMS) - len(ends) :], ends, strict=True))
+
+
+def _abandon(starting: "asyncio.Task[Process]") -> None:
+    """Whoever asked has gone: the command goes, too."""
+    if not starting.cancelled() and starting.exception() is None:
+        process = starting.result()
+        process.signal(signal.SIGKILL)
+        process.close()
+
+
+def _in_network(namespace: int, act: Callable[[], Made]) -> "Future[Made]":
+    """In a thread that ends there: a rootless daemon could not come back from it."""
+    made: Future[Made] = Future()
+
+    def enter() -> None:
+        try:
+            syscalls.setns(namespace, syscalls.CLONE_NEWNET)
+            made.set_result(act())
+        except BaseException as error:
+            made.set_exception(error)
+        finally:
+            os.close(namespace)
+
+    threading.Thread(target=enter, daemon=True).start()
+    return made
