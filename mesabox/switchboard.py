@@ -1,25 +1,176 @@
 """The only place that chooses who answers: settings -> clients, URLs, the local engine. Everything at first use."""
 
-from functools import cached_property
-from typing import Any
+from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mesabox.config.environment import engine_environment, process_environment
 from mesabox.ui.progress import Progress, progress_for
 from mesabox.ui.result import Manner
 from mesabox.ui.streams import Streams
 
+if TYPE_CHECKING:  # every one of these is imported by the function that needs it
+    from mesabox.clients.base import RepoHost, SandboxHost, Secret
+    from mesabox.clients.engine_process import EngineProcess
+    from mesabox.config.credentials import Credentials, EngineChoice
+    from mesabox.config.paths import Paths
+    from mesabox.config.settings import Settings
+    from mesabox.flow.ledger import Where
+    from mesabox.flow.services import Services as FlowServices
+    from mesabox.ui.terminal import Console
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Both services, open. choice: which engine, and why; isolated: whether its sandboxes have walls."""
+
+    flow: FlowServices
+    choice: EngineChoice
+    isolated: bool = True
+
+    @property
+    def repos(self) -> RepoHost:
+        return self.flow.repos
+
+    @property
+    def sandboxes(self) -> SandboxHost:
+        return self.flow.sandboxes
+
 
 class Switchboard:
-    """What a command is given. flags: the settings that were given as flags."""
+    """What a command is given. flags: the settings that were given as flags, by dotted key."""
 
-    def __init__(self, streams: Streams, manner: Manner, flags: dict[str, Any]) -> None:
+    def __init__(self, streams: Streams, manner: Manner, flags: Mapping[str, Any]) -> None:
         self.streams = streams
         self.manner = manner
         self._flags = flags
+
+    def with_settings(self, **flags: Any) -> Switchboard:
+        """The same with more flags; progress is shared."""
+        other = Switchboard(self.streams, self.manner, {**self._flags, **flags})
+        other.reporter = self.reporter
+        return other
+
+    @cached_property
+    def paths(self) -> Paths:
+        from mesabox.config.paths import paths_for
+
+        return paths_for(self.local_environment(), Path.cwd())
+
+    @cached_property
+    def settings(self) -> Settings:
+        from mesabox.config.settings import load
+
+        return load(self.paths, self.local_environment(), self._flags)
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        from mesabox.config.credentials import credentials_of
+
+        return credentials_of(self.local_environment())
 
     @cached_property
     def reporter(self) -> Progress:
         return progress_for(self.streams, self.manner)
 
+    @cached_property
+    def engine(self) -> EngineProcess:
+        from mesabox.clients.engine_process import EngineProcess, EngineSettings
+
+        return EngineProcess(
+            EngineSettings(
+                state=self.paths.state / "engine",
+                cache=self.paths.cache,
+                runtime=self.paths.runtime,
+                isolation=self.settings.isolation,
+                debug=self.manner.debug,
+                environment=engine_environment(self.local_environment()),
+            )
+        )
+
+    def choice(self) -> EngineChoice:
+        """Raises CredentialsProblem naming the credential that is missing."""
+        from mesabox.config.credentials import choose_engine
+
+        _, said_by = self.settings.origin("engine")
+        return choose_engine(self.settings.engine, said_by, self.credentials)
+
+    @asynccontextmanager
+    async def services(self) -> AsyncIterator[Services]:
+        """Both services, reached; the first line of talk says which engine answers, and why."""
+        choice = self.choice()
+        services = await self._local(choice) if choice.name == "local" else self._cloud(choice)
+        try:
+            yield services
+        finally:
+            await services.repos.aclose()
+            await services.sandboxes.aclose()
+
+    def console(self) -> Console:
+        from mesabox.ui.terminal import Console
+
+        return Console(self.streams, captured=self.manner.json)
+
+    def local_environment(self) -> Mapping[str, str]:
+        return process_environment()
+
+    def mount_key(self, file: str | None) -> Secret | None:
+        """From ``--key-file`` (``-`` is stdin), else MESABOX_MOUNT_KEY, else None."""
+        from mesabox.clients.base import Secret
+        from mesabox.config.credentials import given_mount_key
+
+        text = given_mount_key(file, self.streams.stdin, self.local_environment())
+        return None if text is None else Secret(text)
+
     def close(self) -> None:
         if "reporter" in self.__dict__:
             self.reporter.close()
+
+    async def _local(self, choice: EngineChoice) -> Services:
+        from mesabox.config.credentials import Credentials
+        from mesabox.flow.ledger import Where
+
+        endpoint, _ = await self.engine.ensure()
+        walls = "" if endpoint.isolated else "; WITHOUT ISOLATION: commands are plain processes of this machine"
+        self.reporter.note(f"engine: local ({choice.why}{walls})")
+        where = Where("local", endpoint.mesa_url, endpoint.url, endpoint.org)
+        own = Credentials(mesa_api_key=endpoint.mesa_api_key, sprites_token=endpoint.token)
+        return Services(self._reached(where, own), choice, endpoint.isolated)
+
+    def _cloud(self, choice: EngineChoice) -> Services:
+        from mesabox.flow.ledger import Where
+
+        settings = self.settings
+        self.reporter.note(f"engine: cloud ({choice.why})")
+        where = Where("cloud", settings.mesa_api_url, settings.sprites_api_url, settings.org or "")
+        return Services(self._reached(where, self.credentials), choice)
+
+    def _reached(self, where: Where, credentials: Credentials) -> FlowServices:
+        """The same clients for both engines."""
+        from mesabox.clients.base import Secret
+        from mesabox.clients.mesa.client import MesaClient
+        from mesabox.clients.mesa.credentials import ApiKey, SigningKey
+        from mesabox.clients.sprites.client import SpritesClient, SpritesToken
+        from mesabox.clients.transport import Transport
+        from mesabox.flow.services import Services as FlowServices
+
+        signing = SigningKey.parse(credentials.mesa_private_key) if credentials.mesa_private_key else None
+        mesa = ApiKey(Secret(credentials.mesa_api_key)) if credentials.mesa_api_key else signing
+        assert mesa is not None and credentials.sprites_token is not None, "choose_engine asks for both"
+        token = SpritesToken(Secret(credentials.sprites_token))
+        return FlowServices(
+            repos=MesaClient(
+                Transport("Mesa", where.mesa_url, mesa),
+                mesa,
+                org=where.org or None,
+                signing=signing,
+                tell=self.reporter.warning,
+            ),
+            sandboxes=SpritesClient(Transport("Sprites", where.sprites_url, token)),
+            where=where,
+        )

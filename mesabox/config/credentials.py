@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import BinaryIO, Literal
 
-from mesabox.errors import CredentialsProblem
+from mesabox.errors import CredentialsProblem, UsageProblem
 
 MESA_VARIABLES = ("MESA_API_KEY", "MESA_PRIVATE_KEY")
 SPRITES_VARIABLES = ("SPRITES_TOKEN", "SPRITE_TOKEN")
@@ -74,3 +75,18 @@ def _missing(wanted: str, credentials: Credentials) -> CredentialsProblem:
         fix=f"set what is missing, {_LOCAL_INSTEAD}" if wanted == "auto" else f"set what is missing; {_POINT_AT_LOCAL}",
         code="missing_credentials",
     )
+
+
+def given_mount_key(file: str | None, stdin: BinaryIO, environ: Mapping[str, str]) -> str | None:
+    """The key somebody else minted: of a file, of stdin (``-``), or MESABOX_MOUNT_KEY; None when none was given."""
+    if file is None:
+        return environ.get("MESABOX_MOUNT_KEY") or None
+    try:
+        key = (stdin.read() if file == "-" else Path(file).read_bytes()).decode("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageProblem(f"cannot read a key from {file}", why=str(error)) from None
+    if not key:
+        raise UsageProblem(
+            f"there is no key in {'stdin' if file == '-' else file}", fix="mesabox key mint -q prints one"
+        )
+    return key

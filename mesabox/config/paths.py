@@ -28,6 +28,16 @@ class Paths:
     runtime: Path
     project: Path | None = None
 
+    @property
+    def runs(self) -> Path:
+        """The record: one folder a run."""
+        return self.state / "runs"
+
+    @property
+    def names(self) -> Path:
+        """What shell completion offers without asking a service."""
+        return self.cache / "names"
+
 
 def paths_for(environ: Mapping[str, str], folder: Path) -> Paths:
     """folder: where the look for a project's ``mesabox.toml`` begins, and goes upward."""

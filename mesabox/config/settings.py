@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PrivateAttr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -22,8 +22,10 @@ _NOT_IN_PROJECTS = ("isolation", "mesa_api_url", "sprites_api_url")
 """A project's file comes with a clone: it must not send credentials elsewhere, nor take the walls away."""
 
 
-def _seconds(value: object) -> object:
-    return None if value == "none" else parse_duration(value) if isinstance(value, str) else value
+def _limit(text: str) -> str:
+    if text != "none" and parse_duration(text) <= 0:
+        raise ValueError("a limit is more than nothing")
+    return text
 
 
 def _service_url(text: str) -> str:
@@ -33,8 +35,8 @@ def _service_url(text: str) -> str:
     return text.rstrip("/")
 
 
-Seconds = Annotated[float | None, BeforeValidator(_seconds)]
-"""From ``30m``, ``1h`` or ``none``."""
+Limit = Annotated[str, AfterValidator(_limit)]
+"""``30m``, ``1h`` or ``none``."""
 
 ServiceUrl = Annotated[str, AfterValidator(_service_url)]
 
@@ -44,21 +46,25 @@ class GoSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    repo: str = "agent-workspace"
-    bookmark: str | None = None
-    sprite: str | None = None
-    timeout: Seconds = 3600.0
-    keep: Keep = "never"
+    repo: Annotated[str, Field(description="The repo that `mesabox go` works in.")] = "agent-workspace"
+    bookmark: Annotated[str | None, Field(description="The bookmark; the repo's default one when unset.")] = None
+    sprite: Annotated[str | None, Field(description="A lasting sprite; a new one for each run when unset.")] = None
+    timeout: Annotated[Limit, Field(description="The command's limit: 30m, 1h, none.")] = "1h"
+    keep: Annotated[Keep, Field(description="Keep the sprite: never, on-failure, always.")] = "never"
 
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid")
 
-    engine: Literal["auto", "local", "cloud"] = "auto"
-    isolation: Literal["auto", "none"] = "auto"
-    org: str | None = None
-    mesa_api_url: ServiceUrl = "https://api.mesa.dev/v1"
-    sprites_api_url: ServiceUrl = "https://api.sprites.dev"
+    engine: Annotated[
+        Literal["auto", "local", "cloud"], Field(description="Which service answers: auto, local, cloud.")
+    ] = "auto"
+    isolation: Annotated[
+        Literal["auto", "none"], Field(description="none: local sandboxes become plain processes.")
+    ] = "auto"
+    org: Annotated[str | None, Field(description="The Mesa organization; asked from the service when unset.")] = None
+    mesa_api_url: Annotated[ServiceUrl, Field(description="Mesa's address.")] = "https://api.mesa.dev/v1"
+    sprites_api_url: Annotated[ServiceUrl, Field(description="Sprites' address.")] = "https://api.sprites.dev"
     go: GoSettings = GoSettings()
 
     _layers: tuple[Layer, ...] = PrivateAttr(())

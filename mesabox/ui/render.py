@@ -18,7 +18,8 @@ def show(streams: Streams, manner: Manner, command: str, result: Result, *, runs
         streams.stdout.line(envelope(command, result, runs_a_command=runs_a_command))
         return
     if manner.quiet:
-        streams.stdout.write("".join(f"{line}\n" for line in result.quiet))
+        quiet = result.quiet
+        streams.stdout.write(quiet if isinstance(quiet, bytes) else "".join(f"{line}\n" for line in quiet))
     else:
         for block in result.view:
             _show_block(streams, block)

@@ -31,7 +31,8 @@ Block = Table | Fields | str | bytes
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """data: JSON values, dataclasses and datetimes. quiet: the lines of ``-q`` (ids, or the one value asked for).
+    """data: JSON values, dataclasses and datetimes. quiet: what ``-q`` prints: lines (ids, or the one value asked for),
+    or a file's bytes.
 
     notes are talk and go to stderr. exit_code other than 0 with no error is an answer in itself (a command's own
     code). failed_by is for commands that run a command; None on success.
@@ -39,7 +40,7 @@ class Result:
 
     data: Any = None
     view: Sequence[Block] = ()
-    quiet: Sequence[str] = ()
+    quiet: Sequence[str] | bytes = ()
     notes: Sequence[str] = ()
     exit_code: int = ExitCode.OK
     error: MesaboxError | None = None

@@ -76,6 +76,19 @@ class Streams:
         """After its reader went away: what Python still holds for it must not raise once more at exit."""
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.raw.fileno())
 
+    def size(self) -> tuple[int, int]:
+        """(rows, columns) of the terminal; 24 by 80 where there is none."""
+        try:
+            columns, rows = os.get_terminal_size(self.stdout.raw.fileno())
+        except OSError:  # io.UnsupportedOperation of a fake is one too
+            return 24, _DEFAULT_WIDTH
+        return rows, columns
+
+    def ask(self, question: str) -> bool:
+        """Only where ``may_ask``. Anything but yes is no."""
+        self.stderr.write(question)
+        return self.stdin.readline().strip().lower() in (b"y", b"yes")
+
     def told(self, *, no_color: bool, no_input: bool) -> "Streams":
         """The same world after ``--no-color`` and ``--no-input``."""
         streams = replace(self, may_ask=self.may_ask and not no_input)

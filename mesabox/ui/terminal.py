@@ -1,0 +1,158 @@
+"""A running command and this terminal: bytes both ways, raw mode, the window's size; or pipes; or a buffer."""
+
+import asyncio
+import base64
+import codecs
+import contextlib
+import io
+import os
+import signal
+import termios
+import tty
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, BinaryIO
+
+from mesabox.clients.base import Execution
+from mesabox.errors import MesaboxError
+from mesabox.ui.outflow import Outflow
+from mesabox.ui.streams import Streams
+
+_CHUNK = 64 * 1024
+_MOST_CAPTURED = 1024 * 1024
+
+
+class Console:
+    """captured: the output is kept for one JSON object instead of passed on, up to a mebibyte of each stream."""
+
+    def __init__(self, streams: Streams, *, captured: bool = False) -> None:
+        self._streams = streams
+        self._captured: dict[int, bytearray] | None = {1: bytearray(), 2: bytearray()} if captured else None
+        self._lengths = {1: 0, 2: 0}
+
+    async def attend(self, execution: Execution, *, size: tuple[int, int] | None) -> int:
+        """The exit code, once every byte of output is written. size: of the terminal that is lent, None without one."""
+        lent = contextlib.nullcontext() if size is None else self._lent_terminal(execution)
+        with lent:
+            async with self._input(execution, size):
+                await (self._pass_on(execution) if self._captured is None else self._capture(execution))
+        assert execution.exit_code is not None, "an execution ends with its exit code, or raises"
+        return execution.exit_code
+
+    def captured(self) -> dict[str, Any]:
+        """For the JSON: text, or base64 where it is not UTF-8; says so where it was cut."""
+        if self._captured is None:
+            return {}
+        fields: dict[str, Any] = {}
+        for stream, name in ((1, "stdout"), (2, "stderr")):
+            kept = bytes(self._captured[stream])
+            fields |= _as_text(name, kept, cut=self._lengths[stream] > len(kept))
+        return fields
+
+    async def _pass_on(self, execution: Execution) -> None:
+        outflow = Outflow()
+        sinks = {1: self._streams.stdout, 2: self._streams.stderr}
+        try:
+            async for output in execution:
+                await outflow.put(sinks[output.stream], output.data)
+            await outflow.drained()
+        except BrokenPipeError:
+            with contextlib.suppress(MesaboxError):
+                await execution.signal("TERM")  # nobody reads what it would go on to say
+            raise
+
+    async def _capture(self, execution: Execution) -> None:
+        assert self._captured is not None
+        async for output in execution:
+            kept = self._captured[output.stream]
+            kept += output.data[: _MOST_CAPTURED - len(kept)]
+            self._lengths[output.stream] += len(output.data)
+
+    @contextlib.asynccontextmanager
+    async def _input(self, execution: Execution, size: tuple[int, int] | None) -> AsyncIterator[None]:
+        """stdin goes along while the command runs; a terminal that was not lent to it stays ours."""
+        if size is None and self._streams.stdin_terminal:
+            yield
+            return
+        feeding = asyncio.create_task(self._feed(execution))
+        try:
+            yield
+        finally:
+            feeding.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await feeding
+
+    async def _feed(self, execution: Execution) -> None:
+        """Reads on only when what was read is taken: back-pressure from the sprite to whoever pipes into us."""
+        while data := await _read(self._streams.stdin):
+            await execution.write(data)
+        await execution.close_stdin()
+
+    @contextlib.contextmanager
+    def _lent_terminal(self, execution: Execution) -> Iterator[None]:
+        """Keys go to the command as they are typed, Ctrl-C too; the terminal is as before on every way out."""
+        loop, resizing = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+
+        def follow() -> None:
+            task = loop.create_task(execution.resize(*self._streams.size()))
+            resizing.add(task)
+            task.add_done_callback(resizing.discard)
+
+        with _raw(self._streams.stdin):
+            loop.add_signal_handler(signal.SIGWINCH, follow)
+            try:
+                yield
+            finally:
+                loop.remove_signal_handler(signal.SIGWINCH)
+
+
+@contextlib.contextmanager
+def _raw(stdin: BinaryIO) -> Iterator[None]:
+    descriptor = stdin.fileno()
+    if not os.isatty(descriptor):
+        yield
+        return
+    before = termios.tcgetattr(descriptor)
+    try:
+        tty.setraw(descriptor, termios.TCSADRAIN)
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+async def _read(stdin: BinaryIO) -> bytes:
+    """What is there, at least one byte; nothing at the end. The descriptor stays blocking: the shell shares it."""
+    try:
+        descriptor = stdin.fileno()
+    except io.UnsupportedOperation:
+        return stdin.read(_CHUNK)
+    await _readable(descriptor)
+    try:
+        return os.read(descriptor, _CHUNK)
+    except OSError:  # EIO: the terminal hung up
+        return b""
+
+
+async def _readable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    try:
+        loop.add_reader(descriptor, ready.set)
+    except PermissionError:  # epoll takes no regular files; those never keep one waiting
+        await asyncio.sleep(0)
+        return
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(descriptor)
+
+
+def _as_text(name: str, data: bytes, *, cut: bool) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    try:
+        fields[name] = codecs.getincrementaldecoder("utf-8")().decode(data, final=not cut)
+    except UnicodeDecodeError:
+        fields[name] = base64.b64encode(data).decode()
+        fields[f"{name}_encoding"] = "base64"
+    if cut:
+        fields[f"{name}_truncated"] = True
+    return fields
