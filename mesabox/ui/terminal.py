@@ -1,8 +1,6 @@
 """A running command and this terminal: bytes both ways, raw mode, the window's size; or pipes; or a buffer."""
 
 import asyncio
-import base64
-import codecs
 import contextlib
 import io
 import os
@@ -14,6 +12,7 @@ from typing import Any, BinaryIO
 
 from mesabox.clients.base import Execution
 from mesabox.errors import MesaboxError
+from mesabox.ui.capture import as_text
 from mesabox.ui.outflow import Outflow
 from mesabox.ui.streams import Streams
 
@@ -28,6 +27,7 @@ class Console:
         self._streams = streams
         self._captured: dict[int, bytearray] | None = {1: bytearray(), 2: bytearray()} if captured else None
         self._lengths = {1: 0, 2: 0}
+        self._before: list[Any] | None = None
 
     async def attend(self, execution: Execution, *, size: tuple[int, int] | None) -> int:
         """The exit code, once every byte of output is written. size: of the terminal that is lent, None without one."""
@@ -45,7 +45,7 @@ class Console:
         fields: dict[str, Any] = {}
         for stream, name in ((1, "stdout"), (2, "stderr")):
             kept = bytes(self._captured[stream])
-            fields |= _as_text(name, kept, cut=self._lengths[stream] > len(kept))
+            fields |= as_text(name, kept, cut=self._lengths[stream] > len(kept))
         return fields
 
     async def _pass_on(self, execution: Execution) -> None:
@@ -97,26 +97,25 @@ class Console:
             resizing.add(task)
             task.add_done_callback(resizing.discard)
 
-        with _raw(self._streams.stdin):
-            loop.add_signal_handler(signal.SIGWINCH, follow)
-            try:
-                yield
-            finally:
-                loop.remove_signal_handler(signal.SIGWINCH)
+        self._make_raw()
+        loop.add_signal_handler(signal.SIGWINCH, follow)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGWINCH)
+            self.give_back()
 
+    def give_back(self) -> None:
+        """The terminal as it was before. For ways out that unwind nothing, too: it can be called at any time."""
+        before, self._before = self._before, None
+        if before is not None:
+            termios.tcsetattr(self._streams.stdin.fileno(), termios.TCSADRAIN, before)
 
-@contextlib.contextmanager
-def _raw(stdin: BinaryIO) -> Iterator[None]:
-    descriptor = stdin.fileno()
-    if not os.isatty(descriptor):
-        yield
-        return
-    before = termios.tcgetattr(descriptor)
-    try:
-        tty.setraw(descriptor, termios.TCSADRAIN)
-        yield
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+    def _make_raw(self) -> None:
+        if self._streams.stdin_terminal:
+            descriptor = self._streams.stdin.fileno()
+            self._before = termios.tcgetattr(descriptor)
+            tty.setraw(descriptor, termios.TCSADRAIN)
 
 
 async def _read(stdin: BinaryIO) -> bytes:
@@ -144,15 +143,3 @@ async def _readable(descriptor: int) -> None:
         await ready.wait()
     finally:
         loop.remove_reader(descriptor)
-
-
-def _as_text(name: str, data: bytes, *, cut: bool) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    try:
-        fields[name] = codecs.getincrementaldecoder("utf-8")().decode(data, final=not cut)
-    except UnicodeDecodeError:
-        fields[name] = base64.b64encode(data).decode()
-        fields[f"{name}_encoding"] = "base64"
-    if cut:
-        fields[f"{name}_truncated"] = True
-    return fields

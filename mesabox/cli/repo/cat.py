@@ -1,13 +1,13 @@
 """Print a file of a repo, byte for byte."""
 
-import base64
-from typing import Annotated, Any
+from typing import Annotated
 
 from typer import Argument, Option
 
 from mesabox.cli._options import RepoName
 from mesabox.cli.repo._changes import change_named
 from mesabox.switchboard import Switchboard
+from mesabox.ui.capture import as_text
 from mesabox.ui.result import Result
 
 EXAMPLES = (
@@ -28,11 +28,5 @@ async def command(
     async with board.services() as services:
         change_id = None if at is None else await change_named(services.repos, name, at)
         content = await services.repos.read_file(name, path, change_id=change_id)
-    return Result(data={"path": path, "size": len(content), **_text(content)}, view=[content], quiet=content)
-
-
-def _text(content: bytes) -> dict[str, Any]:
-    try:
-        return {"content": content.decode(), "encoding": "utf-8"}
-    except UnicodeDecodeError:
-        return {"content": base64.b64encode(content).decode(), "encoding": "base64"}
+    data = {"path": path, "size": len(content), **as_text("content", content)}
+    return Result(data=data, view=[content], quiet=content)
