@@ -13,7 +13,7 @@ from mesabox.engine.mesa.conflicts import Conflict, Resolution, carried_over, de
 from mesabox.engine.mesa.database import Database
 from mesabox.engine.mesa.merging import Merged, merge_trees
 from mesabox.engine.mesa.objects import Edits, Objects, Signature
-from mesabox.engine.mesa.problems import merge_conflict
+from mesabox.engine.mesa.problems import merge_conflict, not_found
 from mesabox.wire.mesa import change_id_from_bytes
 from mesabox.wire.mesa_tokens import Author
 
@@ -50,6 +50,14 @@ class History:
 
     def get(self, change_id: str) -> Change:
         return self._changes.get(self.repo_id, change_id)
+
+    def at(self, revision: str) -> Change:
+        """A change as it is; or, by a commit's 40 hex digits, a change as it was at that commit."""
+        if len(revision) != 40:
+            return self.get(revision)
+        if (tree := self.objects.tree_of(revision)) is None:
+            raise not_found(f"commit '{revision}'")
+        return replace(ROOT, id=revision, commit_oid=revision, tree_oid=tree)
 
     def newest_first(self, change_id: str) -> list[str]:
         return self._changes.newest_first(self.repo_id, change_id)

@@ -171,6 +171,11 @@ class Objects:
         elif name in self._repo.references:
             self._repo.references.delete(name)
 
+    def tree_of(self, commit: str) -> str | None:
+        """The tree of a commit; None when this repo has no such commit."""
+        found = self._repo.get(commit)
+        return str(found.tree_id) if isinstance(found, pygit2.Commit) else None
+
     def _tree(self, oid: str) -> pygit2.Tree:
         return self._repo[oid].peel(pygit2.Tree)
 
