@@ -1,4 +1,4 @@
-"""Whole stories with the real command, offline: an engine of the session's own, each story a working folder."""
+"""The real command, offline: one engine of the session's own, for each test a working folder."""
 
 import json
 import os
@@ -47,7 +47,7 @@ class Terminal:
 
 def environment_of(home: Path) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    source = str(Path(__file__).parents[2])
+    source = str(Path(__file__).parents[1])
     return {**kept, "HOME": str(home), "MESABOX_HOME": str(home / "mesabox"), "PYTHONPATH": source}
 
 
@@ -64,3 +64,10 @@ def home(tmp_path_factory):
 @pytest.fixture
 def mesabox(home, tmp_path):
     return Terminal(tmp_path, environment_of(home))
+
+
+@pytest.fixture
+def engine_env(mesabox) -> dict[str, str]:
+    """What points any program at the engine: SPRITES_API_URL, SPRITES_TOKEN, MESA_API_URL, MESA_API_KEY, ..."""
+    mesabox("engine", "start")
+    return mesabox.json("engine", "env")["data"]
