@@ -62,14 +62,13 @@ class _Builder:
         self._file_systems()
         _bring_loopback_up()
         socket.sethostname(self.spec.name)
-        other, others_end = Channel.pair()
-        sprite = self._fork_sprite_spawner(other, others_end)
+        others_end, sprite = self._fork_sprite_spawner()
         syscalls.unshare(syscalls.CLONE_NEWPID)
         first = self._fork_init()
         self._user_namespace(first, sprite)
         pids = (first.pid, os.getpid(), sprite.pid)
         ends = [*(os.pidfd_open(pid) for pid in pids), others_end.sock.detach(), network]
-        self.channel.send({"ready": True, "pids": pids}, ends)
+        self.channel.send({"ready": True}, ends)
         close_all(ends)
         confine(self.ground.tier, self.spec)
         Spawner(self.channel, Inside(), first.channel).serve(until=first.pid)
@@ -81,14 +80,16 @@ class _Builder:
         _pivot(root, self.ground.base.folder)
         plan.place(self.drawn.outer, prepared)
 
-    def _fork_sprite_spawner(self, channel: Channel, others_end: Channel) -> Child:
+    def _fork_sprite_spawner(self) -> tuple[Channel, Child]:
+        """Forked before the PID namespace, so as to be outside of it, too. Also its channel's end for the daemon."""
+        others_end, channel = Channel.pair()
         ours, theirs = Channel.pair()
         pid = os.fork()
         if pid == 0:
             _close([ours, others_end, self.channel])
             _sprite_spawner(channel, theirs, self.ground.tier, self.spec)
         _close([channel, theirs])
-        return Child(pid, ours)
+        return others_end, Child(pid, ours)
 
     def _fork_init(self) -> Child:
         ours, theirs = Channel.pair()
@@ -97,11 +98,13 @@ class _Builder:
             _close([ours, self.channel])
             init.run(theirs, self.drawn.inner)
         _close([theirs])
-        _expect_ok(ours)
         return Child(pid, ours)
 
     def _user_namespace(self, first: Child, sprite: Child) -> None:
-        """Made here, mapped by the daemon, joined by the others; then a mount namespace that belongs to it."""
+        """Made here, mapped by the daemon; then a mount namespace that belongs to it; the others join both.
+
+        Nobody waits for them to have joined: what they are asked meanwhile waits in their channels.
+        """
         myself = os.pidfd_open(os.getpid())
         pid_namespace = os.pidfd_open(first.pid)
         syscalls.unshare(syscalls.CLONE_NEWUSER)
@@ -110,24 +113,23 @@ class _Builder:
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
         privileges.die_with_parent()
+        _expect_ok(first.channel)  # /proc is mounted: the copy that is made now has it
         syscalls.unshare(syscalls.CLONE_NEWNS)
-        for child, fds in ((first, [myself]), (sprite, [myself, pid_namespace])):
-            child.channel.send({}, fds)
-            _expect_ok(child.channel)
+        first.channel.send({}, [myself])
+        sprite.channel.send({}, [myself, pid_namespace])
+        sprite.channel.close()
         close_all([myself, pid_namespace])
 
 
 def _sprite_spawner(channel: Channel, parent: Channel, tier: Tier, spec: SandboxSpec) -> NoReturn:
-    """The spawner of user ``sprite``, forked before the PID namespace so that it is outside of it, too."""
     try:
         privileges.die_with_parent()
         _, (builder, pid_namespace) = parent.receive()
+        parent.close()
         syscalls.setns(pid_namespace, syscalls.CLONE_NEWPID)
         syscalls.setns(builder, syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWNS)
         close_all([builder, pid_namespace])
         confine(tier, spec, uid=identity.sprite_uid(tier))
-        parent.send({"ok": True})
-        parent.close()
         Spawner(channel, Inside()).serve()
     finally:
         os._exit(1)

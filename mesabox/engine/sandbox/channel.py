@@ -79,7 +79,8 @@ class Channel:
     def send(self, message: Mapping[str, Any], fds: Sequence[int] = ()) -> None:
         data = encode(message, fds)
         sent = send_start(self.sock, data, fds)
-        self.sock.sendall(memoryview(data)[sent:])
+        if sent < len(data):  # who has read it all may have closed already
+            self.sock.sendall(memoryview(data)[sent:])
 
     def receive(self) -> tuple[Message, list[int]]:
         """The next message. EOFError when the other end is gone."""

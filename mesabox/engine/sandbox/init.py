@@ -23,7 +23,6 @@ def run(channel: Channel, steps: Sequence[plan.Step]) -> NoReturn:
         privileges.blank_command_line("init")
         channel.send({"ok": True})
         _join(channel)
-        channel.send({"ok": True})
         _serve(channel)
     except EOFError:
         pass

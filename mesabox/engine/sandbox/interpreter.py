@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-INSIDE = "/.sprite/python/bin/python3"
+_INSIDE = "/.sprite/python/bin/python3"
+_LIBRARIES = "/.sprite/python/lib"
+# Read by sh as a command, by Python as a string: the library's recorded place does not exist inside.
+_SHARED_HEADER = f"""\
+#!/bin/sh
+'''exec' env LD_LIBRARY_PATH={_LIBRARIES} {_INSIDE} -IS "$0" "$@"
+' '''
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +36,14 @@ def parts() -> tuple[Part, ...]:
         Part(library, f"python/{sys.platlibdir}/{version}", True),
     ]
     shared = Path(sysconfig.get_config_var("LIBDIR") or "/", sysconfig.get_config_var("INSTSONAME") or "")
-    if sysconfig.get_config_var("Py_ENABLE_SHARED") and shared.is_file():
+    if sysconfig.get_config_var("Py_ENABLE_SHARED") and shared.is_file() and not shared.is_relative_to("/usr"):
         found.append(Part(shared, f"python/lib/{shared.name}", False))
     return tuple(found)
+
+
+def script_header() -> str:
+    """The first lines of a tool: they start it on the interpreter beside it."""
+    return _SHARED_HEADER if len(parts()) > 2 else f"#!{_INSIDE} -IS\n"
 
 
 def packages() -> tuple[str, ...]:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from mesabox.engine.sandbox import builder, identity, namespaces, plain, trial, zygote
+from mesabox.engine.sandbox import (
+    builder,
+    identity,
+    interpreter,
+    namespaces,
+    plain,
+    privileges,
+    skeleton,
+    trial,
+    zygote,
+)
 from mesabox.engine.sandbox.blueprint import Ground
 from mesabox.engine.sandbox.channel import Channel, Message
 from mesabox.engine.sandbox.skeleton import Base
@@ -28,6 +39,8 @@ class SandboxHost:
         self.userxattr = tier != "root"
         self.ids = identity.ids(tier)
         self._cache, self._tools, self._channel = cache, tools, channel
+        self._base: Base | None = None
+        self._basing = threading.Lock()
 
     @classmethod
     def launch(cls, isolation: str, cache: Path, tools: Mapping[str, Path]) -> SandboxHost:
@@ -39,6 +52,8 @@ class SandboxHost:
         tier: Tier = "none" if isolation == "none" else trial.best_tier(cache)
         namespaces.enter(tier)
         userns = namespaces.shifted_user_namespace() if tier == "root" else None
+        interpreter.parts()
+        privileges.prepare_filter(fake_root=identity.sprite_uid(tier) == 0)
         kept = [userns] if userns is not None else []
         channel = zygote.fork_zygote(lambda sandbox, message: _build(sandbox, message, tier, userns), kept)
         if userns is not None:
@@ -51,17 +66,19 @@ class SandboxHost:
 
         return await create(spec, self)
 
-    @property
-    def cache(self) -> Path:
-        return self._cache
+    def base(self) -> Base:
+        """What lies under every sandbox, as the host was when the first one was made."""
+        with self._basing:
+            if self._base is None:
+                self._base = skeleton.ensure(self._cache, self.tier, self._tools)
+            return self._base
 
-    @property
-    def tools(self) -> Mapping[str, Path]:
-        return self._tools
-
-    @property
-    def zygote(self) -> Channel:
-        return self._channel
+    def request_builder(self, spec: SandboxSpec, base: Base) -> Channel:
+        """A channel to a new process that builds ``spec``."""
+        ours, theirs = Channel.pair()
+        self._channel.send({"spec": spec.as_message(), "base": str(base.folder)}, [theirs.sock.fileno()])
+        theirs.close()
+        return ours
 
     async def close(self) -> None:
         """The zygote ends, and takes what sandboxes there are along."""

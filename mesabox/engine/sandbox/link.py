@@ -75,7 +75,8 @@ class Link:
         async with self._turn:  # one message at a time: they are pieces of one stream
             try:
                 sent = await self._send_start(data, fds)
-                await self._loop.sock_sendall(self._sock, memoryview(data)[sent:])
+                if sent < len(data):
+                    await self._loop.sock_sendall(self._sock, memoryview(data)[sent:])
             except (BrokenPipeError, ConnectionResetError) as error:
                 raise SandboxGone("the sandbox has ended") from error
 

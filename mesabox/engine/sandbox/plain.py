@@ -27,7 +27,7 @@ def run(channel: Channel, spec: SandboxSpec) -> NoReturn:
         privileges.hide()
         home(spec).mkdir(mode=0o700, parents=True, exist_ok=True)
         myself = os.pidfd_open(os.getpid())
-        channel.send({"ready": True, "pids": [os.getpid()]}, [myself])
+        channel.send({"ready": True}, [myself])
         close_all([myself])
         Spawner(channel, InFolder(str(home(spec)))).serve(at_end=end_descendants)
     finally:

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from mesabox.engine.sandbox import syscalls
@@ -235,7 +236,7 @@ class Mask(Step):
             kind = os.stat(self.target).st_mode
         except OSError:
             return
-        cover = _empty_folder() if stat.S_ISDIR(kind) else syscalls.open_tree("/dev/null")
+        cover = syscalls.open_tree("", dir_fd=empty_folder()) if stat.S_ISDIR(kind) else syscalls.open_tree("/dev/null")
         syscalls.move_mount(cover, self.target)
         os.close(cover)
 
@@ -257,7 +258,9 @@ class ReadOnly(Step):
         os.close(copy)
 
 
-def _empty_folder() -> int:
+@cache
+def empty_folder() -> int:
+    """One detached empty read-only folder, of which every mask is a copy."""
     empty = FileSystem("", "tmpfs", (("mode", "555"), ("size", "4k"))).prepare()
     assert empty is not None
     syscalls.mount_setattr(empty, set_flags=syscalls.MOUNT_ATTR_RDONLY)

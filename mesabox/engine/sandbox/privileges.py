@@ -8,6 +8,7 @@ import signal
 import struct
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from mesabox.engine.sandbox import syscalls
@@ -64,11 +65,12 @@ def _answer(numbers: Iterable[int], errno: int) -> list[bytes]:
     return [instruction for pair in pairs for instruction in pair]
 
 
-def filter_program(machine: str, *, fake_root: bool) -> list[bytes]:
+@cache
+def filter_program(machine: str, *, fake_root: bool) -> tuple[bytes, ...]:
     """The BPF program. A foreign or x32 call gets ENOSYS, so that no second table of numbers opens a way round."""
     denied = dict(_DENIED[machine])
     absent = [denied.pop("io_uring_setup")]
-    return [
+    return (
         _instruction(_LOAD, 4),  # seccomp_data.arch
         _instruction(_JUMP_EQUAL, _ARCHITECTURE[machine], 1, 0),
         _instruction(_RETURN, _ERRNO | _ENOSYS),
@@ -79,7 +81,13 @@ def filter_program(machine: str, *, fake_root: bool) -> list[bytes]:
         *_answer(absent, _ENOSYS),
         *(_answer(_PRETENDED[machine], 0) if fake_root else []),
         _instruction(_RETURN, _ALLOW),
-    ]
+    )
+
+
+def prepare_filter(*, fake_root: bool) -> None:
+    """Before a fork: what the children then find ready."""
+    if platform.machine() in _DENIED:
+        filter_program(platform.machine(), fake_root=fake_root)
 
 
 def filter_calls(*, fake_root: bool) -> None:

@@ -1,6 +1,7 @@
 """One sandbox, as the daemon holds it: commands, files and mounts through its two spawners, and its end."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -11,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mesabox.engine.sandbox import environment, identity, layers, plain, skeleton, syscalls
+from mesabox.engine.sandbox import environment, identity, layers, plain, syscalls
 from mesabox.engine.sandbox.channel import Channel, close_all
 from mesabox.engine.sandbox.launch import SandboxHost
 from mesabox.engine.sandbox.link import Link, SandboxGone, check, receive_message
@@ -28,50 +29,47 @@ _STREAMS = ("stdin", "stdout", "stderr")
 
 async def create(spec: SandboxSpec, host: SandboxHost) -> "Sandbox":
     """Ask the zygote for a builder and see it through: prepared folders, the user namespace's map, its descriptors."""
-    base = await asyncio.to_thread(_prepare, spec, host)
-    ours, theirs = Channel.pair()
-    host.zygote.send({"spec": spec.as_message(), "base": str(base.folder)}, [theirs.sock.fileno()])
-    theirs.close()
-    try:
-        fds = await asyncio.to_thread(_see_through, ours, identity.mapping(host.tier))
-    except BaseException:
-        ours.close()
-        raise
-    return Sandbox(spec, host, base, ours.sock, fds)
+    channel, fds = await asyncio.to_thread(_build, spec, host)
+    return Sandbox(spec, host, channel.sock, fds)
 
 
-def _prepare(spec: SandboxSpec, host: SandboxHost) -> skeleton.Base:
-    base = skeleton.ensure(host.cache, host.tier, host.tools)
+def _build(spec: SandboxSpec, host: SandboxHost) -> tuple[Channel, list[int]]:
+    base = host.base()
     if host.isolated:
         layers.prepare_upper(spec, host.ids)
-    return base
+    channel = host.request_builder(spec, base)
+    try:
+        return channel, _see_through(channel, identity.mapping(host.tier))
+    except EOFError:
+        channel.close()
+        raise OSError(errno.EIO, "the sandbox could not be built: its builder died (see the engine's log)") from None
+    except OSError:
+        channel.close()
+        raise
 
 
 def _see_through(channel: Channel, mapping: identity.Mapping) -> list[int]:
-    """In a thread: the builder's messages until it is ready; its descriptors."""
+    """The builder's messages until it is ready; its descriptors."""
     channel.sock.settimeout(_BUILD_SECONDS)
-    try:
-        while True:
-            message, fds = channel.receive()
-            if "map" in message:
-                mapping.write(message["map"])
-                channel.send({})
-            elif "failed" in message:
-                raise OSError(message["errno"], f"the sandbox could not be built: {message['failed']}")
-            else:
-                return fds
-    except EOFError:
-        raise OSError(5, "the sandbox could not be built: its builder died (see the engine's log)") from None
+    while True:
+        message, fds = channel.receive()
+        if "map" in message:
+            mapping.write(message["map"])
+            channel.send({})
+        elif "failed" in message:
+            raise OSError(message["errno"], f"the sandbox could not be built: {message['failed']}")
+        else:
+            return fds
 
 
 class Sandbox:
     """``died`` resolves when it has ended, by itself or by ``stop``, and nothing of it is mounted any more."""
 
-    def __init__(self, spec: SandboxSpec, host: SandboxHost, base: skeleton.Base, root: socket.socket, fds: list[int]):
+    def __init__(self, spec: SandboxSpec, host: SandboxHost, root: socket.socket, fds: list[int]) -> None:
         loop = asyncio.get_running_loop()
         self.name = spec.name
         self.died: asyncio.Future[None] = loop.create_future()
-        self._spec, self._host, self._base = spec, host, base
+        self._spec, self._host = spec, host
         self._loop = loop
         root_link = Link(root)
         self._links = {"root": root_link, "sprite": root_link}
@@ -143,7 +141,7 @@ class Sandbox:
     def _environment(self, user: str, terminal: bool) -> dict[str, str]:
         if self._host.isolated:
             return environment.inside(user, terminal=terminal)
-        tools = str(self._base.sprite / "bin")
+        tools = str(self._host.base().sprite / "bin")
         return environment.plain(str(plain.home(self._spec)), tools, str(self._spec.door), terminal=terminal)
 
     async def place_mount(self, mount_fd: int | Path, path: str, *, read_only: bool) -> None:

@@ -223,7 +223,7 @@ class _Builder:
             if name == "sudo" and has_own_sudo(self.tier):
                 continue
             tool = sprite / "bin" / name
-            tool.write_text(f"#!{interpreter.INSIDE} -IS\n{script.read_text()}")
+            tool.write_text(interpreter.script_header() + script.read_text())
             self._own(tool, 0o755, 0, 0)
 
 
