@@ -14,6 +14,7 @@ from mesabox.cli._options import EXPOSED, Flags
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
 
+_COMMON = "Options of every command"
 CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
 
@@ -40,6 +41,9 @@ class Helpful(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, args if self.command_from is None else self._with_dashes(args))
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return ["[OPTIONS]", *(_usage(param) for param in self.params if param.param_type_name == "argument")]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         write_options(self.get_params(ctx), ctx, formatter)
@@ -99,12 +103,12 @@ def with_signature(function: Callable[..., Any], parameters: list[inspect.Parame
 
 def write_options(params: Sequence[Any], ctx: Any, formatter: Any) -> None:
     """Arguments, the command's own options, then the ones every command takes."""
-    common = {*EXPOSED, "help"}
-    sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Every command": []}
+    sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], _COMMON: []}
     for param in params:
-        if (record := param.get_help_record(ctx)) is not None:
-            kind = "Arguments" if param.param_type_name == "argument" else "Options"
-            sections["Every command" if param.name in common else kind].append(record)
+        if param.param_type_name == "argument":
+            sections["Arguments"].append((_usage(param), param.help or ""))
+        elif (record := param.get_help_record(ctx)) is not None:
+            sections[_COMMON if param.name in (*EXPOSED, "help") else "Options"].append(record)
     for title, records in sections.items():
         if records:
             with formatter.section(title):
@@ -115,6 +119,11 @@ def write_examples(examples: Sequence[str], formatter: Any) -> None:
     if examples:
         with formatter.section("Examples"):
             formatter.write("".join(f"  {example}\n" for example in examples))
+
+
+def _usage(argument: Any) -> str:
+    name: str = argument.metavar or argument.name.upper()
+    return name if argument.required or name.startswith("[") else f"[{name}]"
 
 
 def _takes_value(option: Any) -> bool:

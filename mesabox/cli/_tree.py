@@ -60,6 +60,9 @@ class Folder(TyperGroup):
     def format_options(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary(self.folder / file_name(name))) for name in self.list_commands(ctx)])
+        if not self.words:
+            with formatter.section("Options"):
+                formatter.write_dl([("--version", "Print the version and exit.")])
         write_options(self.get_params(ctx), ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
@@ -72,6 +75,15 @@ def read(words: list[str]) -> Call:
     with root.make_context("mesabox", list(words)) as context:
         call: Call = root.invoke(context)
     return call
+
+
+def help_of(words: list[str]) -> str:
+    """The help of the command these words name."""
+    try:
+        read([*words, "--help"])
+    except HelpWanted as wanted:
+        return wanted.text
+    raise AssertionError("--help is answered before anything else")
 
 
 def names_in(folder: Path) -> Iterable[str]:

@@ -27,6 +27,7 @@ from mesabox.errors import (
     UsageProblem,
 )
 
+_FRONT_DOOR = (sys.executable, "-P", "-m", "mesabox.engine")
 _START_SECONDS = 120.0
 _STOP_SECONDS = 30.0
 _LARGEST_LOG = 10 * 1024 * 1024
@@ -121,6 +122,25 @@ class EngineProcess:
         """Deletes the state of an engine that is stopped: from inside, since files there belong to its sandboxes."""
         await asyncio.to_thread(self._converse, "reset")
 
+    async def probe(self) -> Mapping[str, Any]:
+        """What this machine can, tried by doing it: ``tier``, ``isolated``, ``checks``. Needs no running engine."""
+        process = await asyncio.create_subprocess_exec(
+            *_FRONT_DOOR,
+            "probe",
+            "--json",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd="/",
+            env=dict(self._settings.environment),
+        )
+        said, complained = await process.communicate()
+        try:
+            found: Mapping[str, Any] = json.loads(said)
+        except ValueError:
+            why = complained.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            raise Failed("the probe of this machine ended without an answer", why=why, code="probe_failed") from None
+        return found
+
     def _start(self) -> tuple[EngineEndpoint, bool]:
         """One starter at a time: those who waited find the engine of the first."""
         _private_folder(self._settings.state)
@@ -137,7 +157,7 @@ class EngineProcess:
         """Runs the engine's front door until its one line. It outlives us; no file or secret of ours goes along."""
         with self._open_log() as log:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "mesabox.engine", verb],
+                [*_FRONT_DOOR, verb],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -42,7 +42,7 @@ VARIABLES = (
     Variable("SHELL", "the shell `mesabox completion` writes for when none is named"),
 )
 
-_ENGINE_INHERITS = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "TMPDIR", "USER", "XDG_RUNTIME_DIR")
+_ENGINE_INHERITS = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "PYTHONPATH", "TMPDIR", "USER", "XDG_RUNTIME_DIR")
 
 
 def process_environment() -> Mapping[str, str]:

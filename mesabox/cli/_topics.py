@@ -1,0 +1,105 @@
+"""The texts of ``mesabox help TOPIC``."""
+
+from collections.abc import Callable, Mapping
+
+from mesabox.config.environment import VARIABLES
+
+_EXIT_CODES = """\
+Commands that run a command (go, run, sh) exit with its own code, and
+
+  124  the time limit was reached
+  125  mesabox or a service failed (the error's code says which)
+  126  the command cannot be executed
+  127  the command was not found
+  128+n  it was ended by signal n
+  130  Ctrl-C
+
+The others exit with
+
+  0   ok
+  1   it was tried and did not work
+  2   the words given do not fit together (go, run and sh too)
+  3   there is no such thing
+  4   credentials: missing, wrong, expired, or without the right
+  5   it exists already, or was changed at the same time
+  6   this machine or service cannot do it
+  70  a bug of ours: the message names a log file
+  75  try again later
+"""
+
+_OUTPUT = """\
+stdout is data, stderr is talk.
+
+  in a terminal   tables with borders, a live list of steps
+  in a pipe       one line a row, cells separated by tabs; plain lines of progress
+  -q              ids, or the one value asked for, and no talk
+  --json          one object on stdout, on failure too:
+
+  {"schema": 1, "command": "repo create", "status": "ok", "exit_code": 0,
+   "data": {...}, "error": null}
+  {"schema": 1, "command": "repo show", "status": "error", "exit_code": 3, "data": null,
+   "error": {"code": "not_found", "title": "...", "detail": "...", "fix": "...", "retryable": false}}
+
+Fields are added to it, never changed. In go and run, stdout is the command's own, byte for byte; with --json it is in
+data.stdout and data.stderr (base64 when it is not UTF-8, which data.stdout_encoding says), and failed_by is one of
+command, timeout, signal, service, mesabox, or null.
+"""
+
+_CI = """\
+With CI=true, with --no-input, or without a terminal, nothing is ever asked: what would be asked is an error that names
+the flag to give. Progress is one plain line when a step starts and ends, and one every 10 s in a long one.
+
+  mesabox go --json -- make test > run.json
+
+A job that is cancelled (INT, TERM, then KILL) leaves nothing behind: the first signal starts the teardown, and what a
+KILL prevents is ended by the limit inside the sprite and by the key's lifetime. `mesabox gc` removes the rest.
+
+Where the runner forbids user namespaces and is thrown away anyway: MESABOX_ISOLATION=none.
+"""
+
+_CONFIG = """\
+What is set in several places is taken from the first of
+
+  1. a flag
+  2. the environment                  mesabox help environment
+  3. mesabox.toml of the project      in this folder or one above it
+  4. your config.toml                 mesabox config path
+  5. the default
+
+`mesabox config show --origin` says where each value came from; `mesabox config init` writes a config.toml with every
+setting. A project's file may come from someone else, so isolation and the services' addresses cannot be set there.
+
+  # mesabox.toml
+  [go]
+  repo = "agent-workspace"
+  timeout = "30m"
+"""
+
+_ENGINE = """\
+--engine auto   cloud when a Mesa credential and a Sprites token are both set, local when neither is
+--engine cloud  api.mesa.dev and api.sprites.dev (or MESA_API_URL, SPRITES_API_URL)
+--engine local  both services on this machine: real sandboxes, real repos, no account
+
+The local engine speaks both services' own protocols on 127.0.0.1, so that their published clients work with it:
+
+  eval "$(mesabox engine env)"      then any program finds it by SPRITES_API_URL, SPRITES_TOKEN, MESA_API_URL, ...
+  mesabox --engine cloud go ...     the cloud's client code against the local engine
+
+It starts by itself, keeps its state (mesabox config path) and ends when it is idle. `mesabox doctor` says whether this
+machine can isolate sandboxes, and what mends it when not.
+"""
+
+
+def _environment() -> str:
+    width = max(len(variable.name) for variable in VARIABLES)
+    return "".join(f"{variable.name:<{width}}  {variable.help}\n" for variable in VARIABLES)
+
+
+TOPICS: Mapping[str, Callable[[], str]] = {
+    "ci": lambda: _CI,
+    "config": lambda: _CONFIG,
+    "engine": lambda: _ENGINE,
+    "environment": _environment,
+    "exit-codes": lambda: _EXIT_CODES,
+    "output": lambda: _OUTPUT,
+}
