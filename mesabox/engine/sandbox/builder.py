@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from mesabox.engine.sandbox import blueprint, identity, init, plan, privileges, syscalls
 from mesabox.engine.sandbox.channel import Channel, close_all
+from mesabox.engine.sandbox.ending import run_and_exit
 from mesabox.engine.sandbox.places import Inside
 from mesabox.engine.sandbox.spawner import Spawner
 from mesabox.engine.sandbox.values import SandboxSpec, Tier
@@ -38,14 +39,17 @@ class Child:
 def build(channel: Channel, spec: SandboxSpec, ground: blueprint.Ground) -> NoReturn:
     """Tells the daemon ``{"map": pid}``, waits for the map, then ``{"ready": true}`` with the sandbox's descriptors:
     pidfds of process 1 and of both spawners, the other spawner's channel, the network namespace."""
+    run_and_exit(lambda: _build(channel, spec, ground))
+
+
+def _build(channel: Channel, spec: SandboxSpec, ground: blueprint.Ground) -> None:
     try:
         _Builder(channel, spec, ground).build()
+    except ConnectionError:
+        raise
     except OSError as error:
-        channel.send({"failed": str(error.strerror), "errno": error.errno})
-    except EOFError:
-        pass  # the daemon or process 1 is gone, and we with it
-    finally:
-        os._exit(1)
+        channel.send({"failed": error.strerror, "errno": error.errno})
+        raise
 
 
 class _Builder:
@@ -54,17 +58,19 @@ class _Builder:
         self.spec = spec
         self.ground = ground
         self.drawn = blueprint.draw(spec, ground)
+        self.proc = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def build(self) -> NoReturn:
-        _be_killed_first()
+        privileges.show()  # its /proc/PID/uid_map is the daemon's to write
         syscalls.unshare(_OUTER)
-        network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self._file_systems()
-        _bring_loopback_up()
-        socket.sethostname(self.spec.name)
+        network = self._namespace("net")
         others_end, sprite = self._fork_sprite_spawner()
         syscalls.unshare(syscalls.CLONE_NEWPID)
+        syscalls.mount(None, "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
         first = self._fork_init()
+        self._file_systems(first)
+        _bring_loopback_up()
+        socket.sethostname(self.spec.name)
         self._user_namespace(first, sprite)
         pids = (first.pid, os.getpid(), sprite.pid)
         ends = [*(os.pidfd_open(pid) for pid in pids), others_end.sock.detach(), network]
@@ -73,12 +79,18 @@ class _Builder:
         confine(self.ground.tier, self.spec)
         Spawner(self.channel, Inside(), first.channel).serve(until=first.pid)
 
-    def _file_systems(self) -> None:
-        syscalls.mount(None, "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
-        root = self.drawn.root.prepare()
-        prepared = plan.prepare(self.drawn.outer)
+    def _file_systems(self, first: Child) -> None:
+        """A fresh /proc is allowed only while the old one is in sight: so process 1 prepares before the pivot, too."""
+        root, *prepared = plan.prepare((self.drawn.root, *self.drawn.outer))
+        assert root is not None
+        _expect_ok(first.channel)
         _pivot(root, self.ground.base.folder)
         plan.place(self.drawn.outer, prepared)
+        first.channel.send({})
+
+    def _namespace(self, name: str) -> int:
+        """Through the host's /proc, held open from before the pivot."""
+        return os.open(f"ns/{name}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.proc)
 
     def _fork_sprite_spawner(self) -> tuple[Channel, Child]:
         """Forked before the PID namespace, so as to be outside of it, too. Also its channel's end for the daemon."""
@@ -87,7 +99,7 @@ class _Builder:
         pid = os.fork()
         if pid == 0:
             _close([ours, others_end, self.channel])
-            _sprite_spawner(channel, theirs, self.ground.tier, self.spec)
+            run_and_exit(lambda: _sprite_spawner(channel, theirs, self.ground.tier, self.spec))
         _close([channel, theirs])
         return others_end, Child(pid, ours)
 
@@ -105,8 +117,6 @@ class _Builder:
 
         Nobody waits for them to have joined: what they are asked meanwhile waits in their channels.
         """
-        myself = os.pidfd_open(os.getpid())
-        pid_namespace = os.pidfd_open(first.pid)
         syscalls.unshare(syscalls.CLONE_NEWUSER)
         self.channel.send({"map": os.getpid()})
         self.channel.receive()
@@ -115,24 +125,21 @@ class _Builder:
         privileges.die_with_parent()
         _expect_ok(first.channel)  # /proc is mounted: the copy that is made now has it
         syscalls.unshare(syscalls.CLONE_NEWNS)
-        first.channel.send({}, [myself])
-        sprite.channel.send({}, [myself, pid_namespace])
+        namespaces = [self._namespace(name) for name in ("pid_for_children", "user", "mnt")]
+        first.channel.send({}, namespaces)
+        sprite.channel.send({}, namespaces)
         sprite.channel.close()
-        close_all([myself, pid_namespace])
+        close_all([*namespaces, self.proc])
 
 
-def _sprite_spawner(channel: Channel, parent: Channel, tier: Tier, spec: SandboxSpec) -> NoReturn:
-    try:
-        privileges.die_with_parent()
-        _, (builder, pid_namespace) = parent.receive()
-        parent.close()
-        syscalls.setns(pid_namespace, syscalls.CLONE_NEWPID)
-        syscalls.setns(builder, syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWNS)
-        close_all([builder, pid_namespace])
-        confine(tier, spec, uid=identity.sprite_uid(tier))
-        Spawner(channel, Inside()).serve()
-    finally:
-        os._exit(1)
+def _sprite_spawner(channel: Channel, parent: Channel, tier: Tier, spec: SandboxSpec) -> None:
+    privileges.hide()
+    privileges.die_with_parent()
+    _, namespaces = parent.receive()
+    parent.close()
+    init.join(namespaces)
+    confine(tier, spec, uid=identity.sprite_uid(tier))
+    Spawner(channel, Inside()).serve()
 
 
 def confine(tier: Tier, spec: SandboxSpec, uid: int = 0) -> None:
@@ -173,8 +180,3 @@ def _pivot(root: int, place: Path) -> None:
 def _bring_loopback_up() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         fcntl.ioctl(sock, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _IFF_UP))
-
-
-def _be_killed_first() -> None:
-    """When memory runs out, the kernel should take a sprite's processes before the user's own."""
-    Path("/proc/self/oom_score_adj").write_text("500")

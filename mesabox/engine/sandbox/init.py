@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from mesabox.engine.sandbox import plan, privileges, syscalls
 from mesabox.engine.sandbox.channel import Channel, close_all
+from mesabox.engine.sandbox.ending import run_and_exit
 
 _EVERYONE = -1
 _SIGNALS = {"freeze": signal.SIGSTOP, "thaw": signal.SIGCONT}
@@ -17,34 +18,45 @@ _SIGNALS = {"freeze": signal.SIGSTOP, "thaw": signal.SIGCONT}
 
 def run(channel: Channel, steps: Sequence[plan.Step]) -> NoReturn:
     """Never returns; ends when the builder does, and with it every process inside."""
+    run_and_exit(lambda: _live(channel, steps))
+
+
+def _live(channel: Channel, steps: Sequence[plan.Step]) -> None:
+    privileges.hide()
+    privileges.die_with_parent()
+    privileges.blank_command_line("init")
     try:
-        privileges.die_with_parent()
-        plan.place(steps, plan.prepare(steps))
-        privileges.blank_command_line("init")
+        prepared = plan.prepare(steps)
         channel.send({"ok": True})
-        _join(channel)
-        _serve(channel)
-    except EOFError:
-        pass
+        channel.receive()
+        plan.place(steps, prepared)
+        channel.send({"ok": True})
     except OSError as error:
-        channel.send({"ok": False, "errno": error.errno, "error": str(error.strerror)})
-    finally:
-        os._exit(1)
+        channel.send({"ok": False, "errno": error.errno, "error": error.strerror})
+        raise
+    _become_init(channel)
+    _serve(channel)
 
 
-def _join(channel: Channel) -> None:
-    _, (builder,) = channel.receive()
-    syscalls.setns(builder, syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWNS)
-    close_all([builder])
+def join(namespaces: Sequence[int]) -> None:
+    """The builder's: PID (for children), user, mount. The user's after the PID's, which takes the rights away."""
+    for fd in namespaces:
+        syscalls.setns(fd)
+    close_all(namespaces)
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
+
+
+def _become_init(channel: Channel) -> None:
+    _, namespaces = channel.receive()
+    join(namespaces)
     privileges.keep_only(privileges.CAP_KILL)
     privileges.die_with_parent()
-    privileges.hide()
+    privileges.hide()  # a change of ids may have undone it
     os.setsid()
 
 
-def _serve(channel: Channel) -> None:
+def _serve(channel: Channel) -> NoReturn:
     wake, woken = socket.socketpair()
     wake.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from mesabox.engine.sandbox import privileges, syscalls
 from mesabox.engine.sandbox.channel import Channel, close_all
+from mesabox.engine.sandbox.ending import run_and_exit
 from mesabox.engine.sandbox.places import InFolder
 from mesabox.engine.sandbox.spawner import Spawner
 from mesabox.engine.sandbox.values import SandboxSpec
@@ -22,16 +23,17 @@ def home(spec: SandboxSpec) -> Path:
 
 def run(channel: Channel, spec: SandboxSpec) -> NoReturn:
     """Serves until the daemon lets go; then ends all that descends from here, daemonised or not."""
-    try:
-        syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
-        privileges.hide()
-        home(spec).mkdir(mode=0o700, parents=True, exist_ok=True)
-        myself = os.pidfd_open(os.getpid())
-        channel.send({"ready": True}, [myself])
-        close_all([myself])
-        Spawner(channel, InFolder(str(home(spec)))).serve(at_end=end_descendants)
-    finally:
-        os._exit(1)
+    run_and_exit(lambda: _serve(channel, spec))
+
+
+def _serve(channel: Channel, spec: SandboxSpec) -> None:
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    privileges.hide()
+    home(spec).mkdir(mode=0o700, parents=True, exist_ok=True)
+    myself = os.pidfd_open(os.getpid())
+    channel.send({"ready": True}, [myself])
+    close_all([myself])
+    Spawner(channel, InFolder(str(home(spec)))).serve(at_end=end_descendants)
 
 
 def end_descendants() -> None:

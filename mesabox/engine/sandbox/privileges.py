@@ -131,6 +131,16 @@ def hide() -> None:
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
 
 
+def show() -> None:
+    """Take ``hide`` back: /proc/PID belongs to the process' user again."""
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
+
+
+def be_killed_first() -> None:
+    """When memory runs out, the kernel should take a sprite's processes before the user's own. Before ``hide``."""
+    Path("/proc/self/oom_score_adj").write_text("500")
+
+
 def limit_processes(count: int | None) -> None:
     if count is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_NPROC)

@@ -3,7 +3,6 @@
 import gc
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from typing import NoReturn
 
 from mesabox.engine.sandbox import privileges, syscalls
 from mesabox.engine.sandbox.channel import Channel, Message
+from mesabox.engine.sandbox.ending import run_and_exit
 
 _PATIENCE, _PAUSE = 5.0, 0.002
 
@@ -52,6 +52,7 @@ class _Zygote:
     def _settle(self, parent: int) -> None:
         os.setsid()
         self._detach_stdio()
+        privileges.be_killed_first()
         privileges.hide()
         privileges.blank_command_line("mesabox-zygote")
         os.environ.clear()
@@ -76,22 +77,17 @@ class _Zygote:
     def _fork(self) -> None:
         message, (fd, *_) = self._channel.receive()
         if os.fork() == 0:
-            self._become_builder(fd, message)
+            run_and_exit(lambda: self._become_builder(fd, message))
         os.close(fd)
 
-    def _become_builder(self, fd: int, message: Message) -> NoReturn:
-        try:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            self._channel.close()
-            privileges.die_with_parent()
-            channel = Channel.from_fd(fd)
-            os.close(fd)
-            self._build(channel, message)
-        except Exception as error:
-            print(f"builder: {error!r}", file=sys.stderr, flush=True)
-        finally:
-            os._exit(1)
+    def _become_builder(self, fd: int, message: Message) -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._channel.close()
+        privileges.die_with_parent()
+        channel = Channel.from_fd(fd)
+        os.close(fd)
+        self._build(channel, message)
 
     def _end_all(self) -> None:
         """The spawners die, then what they leave: reaped here, which the host's own init does only now and then."""
