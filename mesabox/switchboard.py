@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # every one of these is imported by the function that needs i
     from mesabox.clients.base import RepoHost, SandboxHost, Secret
     from mesabox.clients.engine_process import EngineProcess
     from mesabox.config.credentials import Credentials, EngineChoice
+    from mesabox.config.names import Names
     from mesabox.config.paths import Paths
     from mesabox.config.settings import Settings
     from mesabox.flow.ledger import Where
@@ -77,6 +78,13 @@ class Switchboard:
     @cached_property
     def reporter(self) -> Progress:
         return progress_for(self.streams, self.manner)
+
+    @cached_property
+    def names(self) -> Names:
+        """What shell completion offers."""
+        from mesabox.config.names import Names
+
+        return Names(self.paths.names)
 
     @cached_property
     def engine(self) -> EngineProcess:

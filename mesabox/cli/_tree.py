@@ -53,7 +53,7 @@ class Folder(TyperGroup):
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not args:
+        if not args and not ctx.resilient_parsing:
             raise HelpWanted(ctx.get_help())
         return super().parse_args(ctx, args)
 
@@ -71,10 +71,15 @@ class Folder(TyperGroup):
 
 def read(words: list[str]) -> Call:
     """The call the words mean. Raises HelpWanted, and typer.TyperException for words that do not fit."""
-    root = _folder(_FOLDER, ())
-    with root.make_context("mesabox", list(words)) as context:
-        call: Call = root.invoke(context)
+    mesabox = root()
+    with mesabox.make_context("mesabox", list(words)) as context:
+        call: Call = mesabox.invoke(context)
     return call
+
+
+def root() -> Any:
+    """``mesabox`` itself, as a group."""
+    return _folder(_FOLDER, ())
 
 
 def help_of(words: list[str]) -> str:

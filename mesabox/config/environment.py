@@ -39,7 +39,6 @@ VARIABLES = (
     Variable("COLORTERM", "passed to a remote terminal"),
     Variable("LANG", "passed to a remote terminal"),
     Variable("CI", "set: no prompt, no animation"),
-    Variable("SHELL", "the shell `mesabox completion` writes for when none is named"),
 )
 
 _ENGINE_INHERITS = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "PYTHONPATH", "TMPDIR", "USER", "XDG_RUNTIME_DIR")

@@ -37,4 +37,5 @@ async def command(
             if not if_not_exists:
                 raise
             repo, note = await services.repos.repo(name), f"repo {name} exists already"
+    board.names.gain("repos", repo.name)
     return Result(data=repo_data(repo), view=[repo_fields(repo)], quiet=[repo.name], notes=[note])

@@ -12,4 +12,5 @@ async def command(board: Switchboard, name: RepoName, yes: Yes = False) -> Resul
     make_sure(board, yes, f"Delete repo {name} and its whole history?")
     async with board.services() as services:
         await services.repos.delete_repo(name)
+    board.names.lose("repos", name)
     return Result(data={"name": name}, view=[f"deleted repo {name}\n"], quiet=[name])

@@ -10,6 +10,7 @@ EXAMPLES = ("mesabox repo list", "mesabox repo list -q", "mesabox repo list --js
 async def command(board: Switchboard) -> Result:
     async with board.services() as services:
         repos = [repo async for repo in services.repos.repos()]
+    board.names.are("repos", (repo.name for repo in repos))
     rows = [(repo.name, repo.default_bookmark, repo.head_change_id, repo.created_at) for repo in repos]
     return Result(
         data=[repo_data(repo) for repo in repos],

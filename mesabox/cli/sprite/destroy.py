@@ -17,6 +17,7 @@ async def command(
     async with board.services() as services:
         for name in names:
             await services.sandboxes.destroy_sprite(name)
+    board.names.lose("sprites", *names)
     return Result(
         data={"destroyed": names}, view=["".join(f"destroyed sprite {name}\n" for name in names)], quiet=names
     )

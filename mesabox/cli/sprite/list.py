@@ -16,6 +16,8 @@ async def command(
 ) -> Result:
     async with board.services() as services:
         sprites = [sprite async for sprite in services.sandboxes.sprites(prefix=prefix)]
+    if not prefix:
+        board.names.are("sprites", (sprite.name for sprite in sprites))
     rows = [(sprite.name, sprite.status, sprite.created_at, sprite.labels) for sprite in sprites]
     return Result(
         data=sprites,

@@ -17,6 +17,7 @@ async def command(board: Switchboard, name: SpriteName) -> Result:
         _, made = await steps.have_sprite(services, ledger, name)
         await steps.answer(services, name)
         sprite = await services.sandboxes.sprite(name)
+    board.names.gain("sprites", name)
     note = f"{'made' if made else 'reused'} sprite {name}; it answers"
     return Result(
         data={"sprite": sprite, "made": made}, view=[sprite_fields(sprite)], quiet=[sprite.name], notes=[note]
