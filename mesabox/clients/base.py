@@ -5,7 +5,7 @@ Times are aware datetimes in UTC; sizes are bytes; durations are seconds. Every 
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 from mesabox.wire.execution import ExecRequest
@@ -73,6 +73,11 @@ class Key:
     tags: Mapping[str, str] = field(default_factory=dict)
     secret: Secret | None = None
     revocable: bool = True
+
+    @classmethod
+    def held(cls, secret: Secret, *, revocable: bool) -> "Key":
+        """One that somebody else made: nothing is known of it but the secret."""
+        return cls("", None, (), None, datetime.now(UTC), secret=secret, revocable=revocable)
 
 
 @dataclass(frozen=True, slots=True)
