@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mesabox.engine.sandbox import interpreter
+from mesabox.engine.sandbox.base import Base
 from mesabox.engine.sandbox.plan import (
     SILENT,
     Bind,
@@ -19,7 +20,6 @@ from mesabox.engine.sandbox.plan import (
     Symlink,
     tmpfs,
 )
-from mesabox.engine.sandbox.skeleton import Base
 from mesabox.engine.sandbox.syscalls import MOUNT_ATTR_RDONLY
 from mesabox.engine.sandbox.values import Ids, SandboxSpec, Tier
 

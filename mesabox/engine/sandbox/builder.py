@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from mesabox.engine.sandbox import blueprint, identity, init, plan, privileges, syscalls
+from mesabox.engine.sandbox import blueprint, census, identity, init, plan, privileges, syscalls
 from mesabox.engine.sandbox.channel import Channel, close_all
 from mesabox.engine.sandbox.ending import run_and_exit
 from mesabox.engine.sandbox.places import Inside
@@ -58,7 +58,7 @@ class _Builder:
         self.spec = spec
         self.ground = ground
         self.drawn = blueprint.draw(spec, ground)
-        self.proc = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.proc = census.open_proc()
 
     def build(self) -> NoReturn:
         privileges.show()  # its /proc/PID/uid_map is the daemon's to write
@@ -77,7 +77,7 @@ class _Builder:
         self.channel.send({"ready": True}, ends)
         close_all(ends)
         confine(self.ground.tier, self.spec)
-        Spawner(self.channel, Inside(), first.channel).serve(until=first.pid)
+        Spawner(self.channel, Inside(), self.proc, first.channel).serve(until=first.pid)
 
     def _file_systems(self, first: Child) -> None:
         """A fresh /proc is allowed only while the old one is in sight: so process 1 prepares before the pivot, too."""
@@ -90,7 +90,7 @@ class _Builder:
 
     def _namespace(self, name: str) -> int:
         """Through the host's /proc, held open from before the pivot."""
-        return os.open(f"ns/{name}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.proc)
+        return os.open(f"self/ns/{name}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.proc)
 
     def _fork_sprite_spawner(self) -> tuple[Channel, Child]:
         """Forked before the PID namespace, so as to be outside of it, too. Also its channel's end for the daemon."""
@@ -129,7 +129,7 @@ class _Builder:
         first.channel.send({}, namespaces)
         sprite.channel.send({}, namespaces)
         sprite.channel.close()
-        close_all([*namespaces, self.proc])
+        close_all(namespaces)
 
 
 def _sprite_spawner(channel: Channel, parent: Channel, tier: Tier, spec: SandboxSpec) -> None:

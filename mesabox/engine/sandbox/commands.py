@@ -45,7 +45,7 @@ class Started:
 
 def start(command: Command, stdio: Sequence[int], places: Places) -> Started:
     """``stdio``: three descriptors to use as they are, or none. CannotStart says why not."""
-    _enter(places.real(command.cwd))
+    _enter(command.cwd, places)
     try:
         program = find(command.argv[0], command.env.get("PATH", ""))
         if stdio:
@@ -85,13 +85,13 @@ def _is_folder(path: str) -> bool:
     return mode is not None and stat.S_ISDIR(mode)
 
 
-def _enter(folder: str) -> None:
+def _enter(folder: str, places: Places) -> None:
     # posix_spawn knows no folder of its own; this process has one thread, so its own folder will do.
     try:
-        os.chdir(folder)
+        os.chdir(places.real(folder))
     except (OSError, ValueError) as error:
         missing = isinstance(error, OSError) and error.errno == errno.ENOENT
-        reason = os.strerror(error.errno or 0).lower() if isinstance(error, OSError) else str(error)
+        reason = (error.strerror or "").lower() if isinstance(error, OSError) else str(error)
         message = f"cannot change to directory {folder}: {reason}"
         raise CannotStart(_NOT_FOUND if missing else _NOT_EXECUTABLE, message) from error
 

@@ -46,6 +46,11 @@ def script_header() -> str:
     return _SHARED_HEADER if len(parts()) > 2 else f"#!{_INSIDE} -IS\n"
 
 
+def host_header() -> str:
+    """The same without a sandbox: this interpreter where it is."""
+    return f"#!{sys.executable} -IS\n"
+
+
 def packages() -> tuple[str, ...]:
     """Folders of installed packages within the library, which are nobody's business inside."""
     library = parts()[1]

@@ -15,13 +15,12 @@ from mesabox.engine.sandbox import (
     namespaces,
     plain,
     privileges,
-    skeleton,
     trial,
     zygote,
 )
+from mesabox.engine.sandbox.base import Base, ensure
 from mesabox.engine.sandbox.blueprint import Ground
 from mesabox.engine.sandbox.channel import Channel, Message
-from mesabox.engine.sandbox.skeleton import Base
 from mesabox.engine.sandbox.values import CannotIsolate, SandboxSpec, Tier
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class SandboxHost:
         """What lies under every sandbox, as the host was when the first one was made."""
         with self._basing:
             if self._base is None:
-                self._base = skeleton.ensure(self._cache, self.tier, self._tools)
+                self._base = ensure(self._cache, self.tier, self._tools)
             return self._base
 
     def request_builder(self, spec: SandboxSpec, base: Base) -> Channel:

@@ -63,11 +63,6 @@ def unlink(path: str) -> None:
         os.unlink(path)
 
 
-def count_processes() -> int:
-    """Those inside, without process 1."""
-    return sum(name.isdecimal() for name in os.listdir("/proc")) - 1
-
-
 @contextmanager
 def _as_user(uid: int) -> Iterator[None]:
     os.setegid(uid)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from mesabox.engine.sandbox import privileges, syscalls
+from mesabox.engine.sandbox import census, privileges, syscalls
 from mesabox.engine.sandbox.channel import Channel, close_all
 from mesabox.engine.sandbox.ending import run_and_exit
 from mesabox.engine.sandbox.places import InFolder
@@ -33,13 +33,14 @@ def _serve(channel: Channel, spec: SandboxSpec) -> None:
     myself = os.pidfd_open(os.getpid())
     channel.send({"ready": True}, [myself])
     close_all([myself])
-    Spawner(channel, InFolder(str(home(spec)))).serve(at_end=end_descendants)
+    proc = census.open_proc()
+    Spawner(channel, InFolder(str(home(spec))), proc).serve(at_end=lambda: _end_descendants(proc))
 
 
-def end_descendants() -> None:
+def _end_descendants(proc: int) -> None:
     """Orphans come to us, the subreaper: so it is repeated until there is nobody left."""
     deadline = time.monotonic() + _PATIENCE
-    while (pids := descendants(os.getpid())) and time.monotonic() < deadline:
+    while (pids := census.descendants(os.getpid(), proc)) and time.monotonic() < deadline:
         for pid in pids:
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
@@ -47,15 +48,3 @@ def end_descendants() -> None:
             while os.waitpid(-1, os.WNOHANG) != (0, 0):
                 pass
         time.sleep(_PAUSE)
-
-
-def descendants(pid: int) -> list[int]:
-    found: list[int] = []
-    waiting = [pid]
-    while waiting:
-        with suppress(OSError):
-            children = Path(f"/proc/{waiting[0]}/task/{waiting[0]}/children").read_text().split()
-            found += map(int, children)
-            waiting += map(int, children)
-        waiting.pop(0)
-    return found

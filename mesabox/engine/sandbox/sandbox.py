@@ -16,6 +16,7 @@ from mesabox.engine.sandbox import environment, identity, layers, plain, syscall
 from mesabox.engine.sandbox.channel import Channel, close_all
 from mesabox.engine.sandbox.launch import SandboxHost
 from mesabox.engine.sandbox.link import Link, SandboxGone, check, receive_message
+from mesabox.engine.sandbox.places import HOME
 from mesabox.engine.sandbox.process import Process
 from mesabox.engine.sandbox.values import SandboxSpec
 
@@ -125,7 +126,7 @@ class Sandbox:
         command = {
             "argv": list(argv),
             "env": {**self._environment(user, tty is not None), **env},
-            "cwd": cwd or identity.home(user),
+            "cwd": cwd or (identity.home(user) if self._host.isolated else HOME),
             "tty": tty,
             "stdin": stdin,
         }

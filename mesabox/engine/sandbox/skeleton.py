@@ -1,16 +1,13 @@
-"""The base under every sprite: the host's /usr, and around it a generated root without anything of the host's own."""
+"""The generated root around the host's /usr: what programs need, without anything of the host's own."""
 
-import hashlib
 import os
 import shutil
 import stat
-import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from mesabox.engine.sandbox import identity, interpreter
+from mesabox.engine.sandbox import identity
 from mesabox.engine.sandbox.values import Tier
 
 # Taken from the host's /etc where everyone may read it: what makes programs under /usr work, nothing that says who or
@@ -38,10 +35,6 @@ _FOLDERS = (
     "sys", "usr", "var/backups", "var/cache/apt/archives/partial", "var/lib/apt/lists/partial", "var/lib/misc",
     "var/local", "var/log/apt", "var/opt", "var/spool", ".sprite",
 )  # fmt: skip
-_FINGERPRINTED = (
-    "/etc/passwd", "/etc/group", "/etc/ssl/certs/ca-certificates.crt", "/etc/ld.so.cache", "/etc/alternatives",
-    "/var/lib/dpkg/status", "/usr/bin/sudo",
-)  # fmt: skip
 _LOCAL_DEPTH = 5
 _LOCAL_FOLDERS = 500
 
@@ -53,80 +46,26 @@ root ALL=(ALL:ALL) ALL
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
-    """Folders of one base: ``root`` and ``usr`` go under every layer, ``sprite`` is what /.sprite shows."""
-
-    folder: Path
-
-    @property
-    def root(self) -> Path:
-        return self.folder / "root"
-
-    @property
-    def usr(self) -> Path:
-        return self.folder / "usr"
-
-    @property
-    def sprite(self) -> Path:
-        return self.folder / "sprite"
-
-
-def ensure(cache: Path, tier: Tier, tools: Mapping[str, Path]) -> Base:
-    """The base for the host as it is now, built when it is not there yet (under a second)."""
-    folder = cache / "base" / _fingerprint(tier, tools)
-    if not folder.exists():
-        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-        try:
-            _Builder(building, tier).build(tools)
-            with suppress(OSError):  # another engine was faster; what it built is the same
-                building.rename(folder)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
-    return Base(folder)
-
-
-def discard_stale(cache: Path, keep: Base) -> None:
-    """Remove the bases of earlier hosts and versions: only while no sandbox of any engine on this cache is alive."""
-    for folder in keep.folder.parent.iterdir():
-        if folder != keep.folder:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
 def has_own_sudo(tier: Tier) -> bool:
     """The host's setuid sudo works where root's files keep their owner inside."""
     return tier == "root" and Path("/usr/bin/sudo").exists()
 
 
-def _fingerprint(tier: Tier, tools: Mapping[str, Path]) -> str:
-    digest = hashlib.sha256(tier.encode())
-    for path in (Path(__file__), Path(identity.__file__), *tools.values()):
-        digest.update(path.read_bytes())
-    for name in (*_FINGERPRINTED, *(str(part.source) for part in interpreter.parts())):
-        with suppress(OSError):
-            found = Path(name).stat()
-            digest.update(f"{name} {found.st_mtime_ns} {found.st_size}".encode())
-    return digest.hexdigest()[:16]
+class Skeleton:
+    """Makes ``root`` and what lies over the host's /usr. Ids are written as the daemon sees them."""
 
-
-class _Builder:
-    """Makes the folders of one base. Ids are written as the daemon sees them."""
-
-    def __init__(self, folder: Path, tier: Tier) -> None:
-        self.base = Base(folder)
-        self.tier = tier
+    def __init__(self, root: Path, usr: Path, tier: Tier) -> None:
+        self._root, self._usr, self.tier = root, usr, tier
         self.outside = identity.mapping(tier).outside
 
-    def build(self, tools: Mapping[str, Path]) -> None:
-        self.base.folder.chmod(0o755)
-        for part in (self.base.root, self.base.usr, self.base.sprite):
+    def build(self) -> None:
+        for part in (self._root, self._usr):
             self._folder(part)
-        self._root()
+        self._folders()
         self._etc()
-        self._var()
+        for name in _VAR:
+            self._copy(f"var/{name}")
         self._local()
-        self._tools(tools)
 
     def _folder(self, path: Path, mode: int = 0o755, *, uid: int = 0, gid: int = 0) -> None:
         for missing in [*reversed([p for p in path.parents if not p.exists()]), path]:
@@ -140,13 +79,13 @@ class _Builder:
             path.chmod(mode)
 
     def _write(self, name: str, text: str, mode: int = 0o644, *, uid: int = 0, gid: int = 0) -> None:
-        path = self.base.root / name
+        path = self._root / name
         path.unlink(missing_ok=True)
         path.write_text(text)
         self._own(path, mode, uid, gid)
 
     def _link(self, name: str, points_to: str) -> None:
-        path = self.base.root / name
+        path = self._root / name
         path.symlink_to(points_to)
         self._own(path, None, 0, 0)
 
@@ -154,12 +93,12 @@ class _Builder:
         copy = _Copy(self.outside)
         source = Path("/", name)
         if os.path.lexists(source):
-            target = self.base.root / name
+            target = self._root / name
             self._folder(target.parent)
             copy.entry(source, target)
 
-    def _root(self) -> None:
-        root = self.base.root
+    def _folders(self) -> None:
+        root = self._root
         for name in _FOLDERS:
             self._folder(root / name)
         for name in ("tmp", "var/tmp"):
@@ -180,9 +119,9 @@ class _Builder:
         self._settings()
         uid = identity.sprite_uid(self.tier)
         # `sed -i /etc/fuse.conf` as sprite, without sudo, is part of preparing a real sprite; sticky keeps the rest.
-        self._own(self.base.root / "etc", 0o1775, 0, uid)
+        self._own(self._root / "etc", 0o1775, 0, uid)
         self._write("etc/fuse.conf", "#user_allow_other\n", uid=uid, gid=uid)
-        self._folder(self.base.root / "home/sprite", uid=uid, gid=uid)
+        self._folder(self._root / "home/sprite", uid=uid, gid=uid)
         for source in sorted(Path("/etc/skel").glob(".*")):
             if source.is_file():
                 self._write(f"home/sprite/{source.name}", source.read_text(errors="replace"), uid=uid, gid=uid)
@@ -200,31 +139,15 @@ class _Builder:
             self._write("etc/apt/apt.conf.d/99single-id", 'APT::Sandbox::User "root";\n')
         self._link("etc/mtab", "/proc/mounts")
 
-    def _var(self) -> None:
-        for name in _VAR:
-            self._copy(f"var/{name}")
-
     def _local(self) -> None:
         """Folders of /usr/local that belong to the sandbox's root, so that new files can be put there at every tier."""
         for relative in _folders_below("local", _LOCAL_DEPTH, _LOCAL_FOLDERS):
-            self._folder(self.base.usr / relative)
-
-    def _tools(self, tools: Mapping[str, Path]) -> None:
-        """What /.sprite shows; each tool is its script behind a line that names the interpreter beside it."""
-        sprite = self.base.sprite
-        for name in ("bin", "run"):
-            self._folder(sprite / name)
-        for part in interpreter.parts():
-            place = sprite / part.place
-            self._folder(place if part.is_folder else place.parent)
-            if not part.is_folder:
-                place.touch(0o755)
-        for name, script in tools.items():
-            if name == "sudo" and has_own_sudo(self.tier):
-                continue
-            tool = sprite / "bin" / name
-            tool.write_text(interpreter.script_header() + script.read_text())
-            self._own(tool, 0o755, 0, 0)
+            self._folder(self._usr / relative)
+        # Asked by Debian's packages before they start a daemon: there is no service manager here.
+        policy = self._usr / "sbin/policy-rc.d"
+        self._folder(policy.parent)
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        self._own(policy, 0o755, 0, 0)
 
 
 class _Copy:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from mesabox.engine.sandbox import commands, files, mounting
+from mesabox.engine.sandbox import census, commands, files, mounting
 from mesabox.engine.sandbox.channel import Channel, Message, close_all
 from mesabox.engine.sandbox.places import Places
 from mesabox.engine.sandbox.values import CannotStart
@@ -23,9 +23,11 @@ Handler = Callable[[Message, list[int]], Answer]
 class Spawner:
     """Serves one channel until the daemon lets go of it."""
 
-    def __init__(self, channel: Channel, places: Places, init: Channel | None = None) -> None:
+    def __init__(self, channel: Channel, places: Places, proc: int = -1, init: Channel | None = None) -> None:
+        """``proc``: the host's /proc, to count who descends from here; ``init``: to process 1."""
         self._channel = channel
         self._places = places
+        self._proc = proc
         self._init = init
         self._running: dict[int, int] = {}
         self._handlers: dict[str, Handler] = {
@@ -140,7 +142,8 @@ class Spawner:
         return {}, []
 
     def _processes(self, message: Message, fds: list[int]) -> Answer:
-        return {"count": mounting.count_processes()}, []
+        ours = 2 if self._init else 0  # process 1 and the other spawner
+        return {"count": len(census.descendants(os.getpid(), self._proc)) - ours}, []
 
     def _tell_init(self, message: Message, fds: list[int]) -> Answer:
         assert self._init is not None

@@ -6,10 +6,9 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import NoReturn
 
-from mesabox.engine.sandbox import privileges, syscalls
+from mesabox.engine.sandbox import census, privileges, syscalls
 from mesabox.engine.sandbox.channel import Channel, Message
 from mesabox.engine.sandbox.ending import run_and_exit
 
@@ -92,8 +91,9 @@ class _Zygote:
     def _end_all(self) -> None:
         """The spawners die, then what they leave: reaped here, which the host's own init does only now and then."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        proc = census.open_proc()
         deadline = time.monotonic() + _PATIENCE
-        while (children := _children_of(os.getpid())) and time.monotonic() < deadline:
+        while (children := census.descendants(os.getpid(), proc)) and time.monotonic() < deadline:
             for pid in children:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
@@ -112,7 +112,3 @@ def _reap() -> None:
     with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG) != (0, 0):
             pass
-
-
-def _children_of(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
