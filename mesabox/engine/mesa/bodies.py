@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringCo
 
 from mesabox.engine.mesa.conflicts import ByHunk, Resolution, WholeFile
 from mesabox.engine.mesa.objects import is_bookmark_name
+from mesabox.engine.mesa.paths import check_path
 from mesabox.engine.mesa.problems import invalid
 from mesabox.wire.mesa import (
     KEY_TTL_SECONDS,
@@ -20,21 +21,7 @@ from mesabox.wire.mesa import (
 )
 from mesabox.wire.mesa_tokens import Author
 
-MOST_PATH = 4095
-MOST_NAME = 255
 _MOST_FILES = 10_000
-
-
-def check_path(path: str) -> str:
-    """A path that every checkout can hold and none can leave; ValueError says why not."""
-    parts = path.split("/")
-    if "\0" in path or len(path.encode()) > MOST_PATH or any(len(part.encode()) > MOST_NAME for part in parts):
-        raise ValueError(f"has a NUL, a name above {MOST_NAME} bytes, or more than {MOST_PATH} bytes")
-    if any(part in ("", ".", "..") for part in parts):
-        raise ValueError("must be relative to the repository's root, without empty, '.' and '..' parts")
-    if any(part.lower() == ".git" for part in parts):
-        raise ValueError("must not lead into '.git'")
-    return path
 
 
 def _base64(value: object) -> bytes:

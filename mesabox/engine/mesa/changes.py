@@ -55,6 +55,10 @@ class Changes:
         sql = "SELECT parent FROM parent WHERE repo_id = ? AND child = ? ORDER BY position"
         return _change(row, [one["parent"] for one in self._database.rows(sql, repo_id, change_id)])
 
+    def exists(self, repo_id: str, change_id: str) -> bool:
+        sql = "SELECT 1 FROM change WHERE repo_id = ? AND id = ?"
+        return self._database.row(sql, repo_id, change_id) is not None
+
     def save(self, repo_id: str, change: Change) -> None:
         """Insert or replace; the parents of a change never alter."""
         authors = json.dumps([[author.name, author.email] for author in change.authors])

@@ -12,10 +12,14 @@ from mesabox.engine.mesa.changes import ROOT, Change, Changes
 from mesabox.engine.mesa.conflicts import Conflict, Resolution, carried_over, described, lasting, resolved
 from mesabox.engine.mesa.database import Database
 from mesabox.engine.mesa.merging import Merged, merge_trees
-from mesabox.engine.mesa.objects import Edits, Objects, Signature
+from mesabox.engine.mesa.objects import Objects, Signature
 from mesabox.engine.mesa.problems import merge_conflict, not_found
 from mesabox.wire.mesa import change_id_from_bytes
 from mesabox.wire.mesa_tokens import Author
+
+
+def new_change_id() -> str:
+    return change_id_from_bytes(secrets.token_bytes(16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +63,18 @@ class History:
             raise not_found(f"commit '{revision}'")
         return replace(ROOT, id=revision, commit_oid=revision, tree_oid=tree)
 
+    def exists(self, change_id: str) -> bool:
+        return self._changes.exists(self.repo_id, change_id)
+
     def newest_first(self, change_id: str) -> list[str]:
         return self._changes.newest_first(self.repo_id, change_id)
 
     def is_ancestor(self, change_id: str, of: str) -> bool:
         return change_id in self._changes.ancestors(self.repo_id, of)
 
-    def create(self, base: Change, edits: Edits, by: By) -> Change:
+    def create(self, base: Change, tree: str, by: By, *, change_id: str | None = None) -> Change:
         """A new change on ``base``; no bookmark moves. Conflicts of the base that are not edited are its own too."""
-        tree = self.objects.edit_tree(base.tree_oid, edits)
-        change = self._new([base], tree, lasting([base.conflicts], self.objects, tree), by)
+        change = self._new([base], tree, lasting([base.conflicts], self.objects, tree), by, change_id)
         with self._database.transaction():
             self._changes.save(self.repo_id, change)
         return change
@@ -147,10 +153,17 @@ class History:
         inherited = lasting([target.conflicts, source.conflicts], self.objects, merged.tree)
         return Merged(merged.tree, {**inherited, **merged.conflicts})
 
-    def _new(self, parents: Sequence[Change], tree: str, conflicts: Mapping[str, Conflict], by: By) -> Change:
+    def _new(
+        self,
+        parents: Sequence[Change],
+        tree: str,
+        conflicts: Mapping[str, Conflict],
+        by: By,
+        change_id: str | None = None,
+    ) -> Change:
         now = self._clock()
         change = Change(
-            id=change_id_from_bytes(secrets.token_bytes(16)),
+            id=change_id or new_change_id(),
             commit_oid="",
             tree_oid=tree,
             message="",

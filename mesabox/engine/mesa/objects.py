@@ -74,14 +74,24 @@ class Objects:
     def write_blob(self, data: bytes) -> str:
         return str(self._repo.create_blob(data))
 
+    def hash_of(self, data: bytes) -> str:
+        """The oid a blob of these bytes has, without writing it."""
+        return str(pygit2.hash(data))
+
     def write_blob_from(self, stream: IOBase) -> str:
         """A large file, piece by piece."""
         return str(self._repo.create_blob_fromiobase(stream))
 
     def write_blobs(self, contents: Sequence[bytes]) -> list[str]:
-        if len(contents) < _PACK_FROM:
-            return [self.write_blob(data) for data in contents]
-        return write_pack(self._packs, contents)
+        """Their oids; what is there already is not written again."""
+        named = [(self.hash_of(data), data) for data in contents]
+        new = {oid: data for oid, data in named if oid not in self._repo}
+        if len(new) < _PACK_FROM:
+            for data in new.values():
+                self._repo.create_blob(data)
+        else:
+            write_pack(self._packs, list(new.values()))
+        return [oid for oid, _ in named]
 
     def entry(self, tree: str, path: str) -> Entry | None:
         """What is at ``path`` (``""``: the tree itself)."""

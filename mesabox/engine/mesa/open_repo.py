@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 
 from mesabox.engine.mesa.bookmarks import Bookmarks
-from mesabox.engine.mesa.changes import Change, Changes
+from mesabox.engine.mesa.changes import ROOT, Change, Changes
 from mesabox.engine.mesa.database import Database
 from mesabox.engine.mesa.history import By, Evolution, History
-from mesabox.engine.mesa.objects import Edits, Objects
+from mesabox.engine.mesa.objects import Objects
 from mesabox.engine.mesa.repos import Repo
 
 
@@ -37,11 +37,19 @@ class OpenRepo:
         self._export(moved)
         return next(iter(evolution.after.values()))
 
-    def seed(self, bookmark: str, edits: Edits, by: By) -> Change:
+    def first_change(self, seed: str, bookmark: str) -> Change:
+        """The change ``seed`` if there is one by now, else what the bookmark is at; the virtual root if neither is."""
+        known = dict(self.bookmarks.all())
+        if self.history.exists(seed):
+            return self.history.get(seed)
+        return self.history.get(known.get(bookmark, ROOT.id))
+
+    def seed(self, bookmark: str, tree: str, by: By, *, change_id: str) -> Change:
         """The first change of an empty repo, and the bookmark on it, in one transaction."""
         with self._database.transaction():
-            change = self.history.create(self.history.get(self.bookmarks.get(bookmark)), edits, by)
-            self.bookmarks.move(bookmark, change.id)
+            change = self.history.create(ROOT, tree, by, change_id=change_id)
+            known = bookmark in dict(self.bookmarks.all())
+            (self.bookmarks.move if known else self.bookmarks.create)(bookmark, change.id)
         self._export([bookmark])
         return change
 

@@ -46,7 +46,8 @@ async def create_change(call: Call) -> Response:
 
     def create(repo: OpenRepo) -> Change:
         base = repo.history.get(body.base_change_id)
-        return repo.history.create(base, _edits(repo.objects, base.tree_oid, body.files), by)
+        edits = _edits(repo.objects, base.tree_oid, body.files)
+        return repo.history.create(base, repo.objects.edit_tree(base.tree_oid, edits), by)
 
     return JSONResponse(change_json(await call.mesa.edit(call.repo, create)), 201)
 
