@@ -157,11 +157,11 @@ async def test_a_signal_goes_as_a_frame_where_the_service_takes_them():
         assert json.loads(await socket.recv()) == {"type": "signal", "signal": "TERM"}
         await socket.send(b"\x03\x8f")
 
-    async with sprites(behave, process_response=offer) as client:
-        async with client.execute("a", ExecRequest(("x",))) as execution:
-            await execution.signal("TERM")
-            await outputs(execution)
-            assert execution.exit_code == 143
+    request = ExecRequest(("x",))
+    async with sprites(behave, process_response=offer) as client, client.execute("a", request) as execution:
+        await execution.signal("TERM")
+        await outputs(execution)
+        assert execution.exit_code == 143
 
 
 async def test_attaching_learns_the_mode_from_the_service():
