@@ -89,12 +89,13 @@ class Switchboard:
     @cached_property
     def engine(self) -> EngineProcess:
         from mesabox.clients.engine_process import EngineProcess, EngineSettings
+        from mesabox.config.paths import ours
 
         return EngineProcess(
             EngineSettings(
-                state=self.paths.state / "engine",
-                cache=self.paths.cache,
-                runtime=self.paths.runtime,
+                state=ours(self.paths.state) / "engine",
+                cache=ours(self.paths.cache),
+                runtime=ours(self.paths.runtime),
                 isolation=self.settings.isolation,
                 debug=self.manner.debug,
                 environment=engine_environment(self.local_environment()),
