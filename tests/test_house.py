@@ -56,8 +56,8 @@ def test_every_module_says_what_it_is_for():
     ("words", "heavy"),
     [
         (["--version"], {"typer", "rich", "httpx", "pydantic", "asyncio", "typing", "dataclasses"}),
-        (["--help"], {"rich", "httpx", "pydantic", "websockets", "mesabox.cli.go"}),
-        (["repo", "--help"], {"rich", "httpx", "pydantic", "websockets", "mesabox.cli.repo.list"}),
+        (["--help"], {"rich", "httpx", "pydantic", "asyncio", "websockets", "mesabox.switchboard", "mesabox.cli.go"}),
+        (["repo", "--help"], {"rich", "httpx", "asyncio", "websockets", "mesabox.cli.repo.list"}),
     ],
 )
 def test_start_up_imports_only_what_it_needs(words, heavy):

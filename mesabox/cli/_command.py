@@ -1,18 +1,21 @@
 """From a command file's function to what Typer parses, and back to a call that can be run."""
 
-import asyncio
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperCommand
 
 from mesabox.cli._options import EXPOSED, Flags
-from mesabox.switchboard import Switchboard
-from mesabox.ui.result import Result
+
+if TYPE_CHECKING:
+    from mesabox.switchboard import Switchboard
+    from mesabox.ui.result import Result
 
 _COMMON = "Options of every command"
 CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
@@ -29,7 +32,11 @@ class Call:
 
     def run(self, board: Switchboard) -> Result:
         answer = self.function(board, **self.values)
-        result: Result = asyncio.run(answer) if inspect.iscoroutine(answer) else answer
+        if inspect.iscoroutine(answer):
+            import asyncio  # 30 ms, which help does not wait for
+
+            answer = asyncio.run(answer)
+        result: Result = answer
         return result
 
 
