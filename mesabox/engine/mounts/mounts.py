@@ -14,6 +14,7 @@ from mesabox.engine.mesa.open_repo import OpenRepo
 from mesabox.engine.mesa.problems import Problem
 from mesabox.engine.mesa.repos import Repo
 from mesabox.engine.mesa.service import Mesa
+from mesabox.engine.mounts.ignore import BUILT_IN
 from mesabox.engine.mounts.live_tree import Attachment, LiveTree, described
 from mesabox.engine.mounts.requests import MountRequest, OrgRequest, Refused, Revision, credentials, mount_request
 from mesabox.engine.mounts.trees import Trees
@@ -53,6 +54,8 @@ class Mounts:
         operation = request.get("op")
         if operation == "mesa.status":
             return {"mounts": self.mounted(sprite)}
+        if operation == "mesa.ignored":
+            return {"patterns": BUILT_IN}
         if operation == "mesa.repos":
             return {"repos": await asyncio.to_thread(self._listed, credentials(request))}
         async with self._moving.setdefault(sprite, asyncio.Lock()):

@@ -92,7 +92,7 @@ class Trees:
 
         if not record.isolated:
             return PlainSurface(folder, watch), wakes
-        userxattr = self._host.tier != "root"
+        userxattr = self._host.userxattr
         return OverlaySurface(folder, record.base, self._owner, watch, userxattr=userxattr), wakes
 
     def keep(self, tree: LiveTree, commit: Commit, end_writing: Callable[[Attachment], Awaitable[None]]) -> None:

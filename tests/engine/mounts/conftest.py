@@ -77,6 +77,8 @@ class FakeHost:
     tier: str
     ids: Ids = field(default_factory=lambda: Ids(100000, 100000, 101001, 101001))
 
+    userxattr: bool = False
+
     @property
     def isolated(self) -> bool:
         return self.tier != "none"

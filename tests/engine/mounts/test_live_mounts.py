@@ -186,7 +186,7 @@ async def test_expiry_ends_the_writing(world):
 
 async def test_detaching_saves_the_last_edits_and_leaves_nothing(world):
     await world.seeded(a="1")
-    sandbox, place = await world.mounted("one")
+    _sandbox, place = await world.mounted("one")
     (place / "a").write_text("last")
     await world.drop_mounts()
     await world.mounts.detach("one")
@@ -235,7 +235,7 @@ async def test_after_a_crash_an_empty_repo_has_its_first_change(world):
 
 async def test_deleting_the_repo_takes_its_mounts_away(world):
     await world.seeded(a="1")
-    sandbox, place = await world.mounted("one")
+    _sandbox, place = await world.mounted("one")
     (place / "a").write_text("2")
     assert (await world.http.delete("/my-org/work")).status_code == 200
     assert not (place / "a").exists()
