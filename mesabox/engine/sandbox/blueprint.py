@@ -20,7 +20,7 @@ from mesabox.engine.sandbox.plan import (
     Symlink,
     tmpfs,
 )
-from mesabox.engine.sandbox.syscalls import MOUNT_ATTR_RDONLY
+from mesabox.engine.sandbox.syscalls import MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY
 from mesabox.engine.sandbox.values import Ids, SandboxSpec, Tier
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -86,7 +86,7 @@ def _dev(ids: Ids) -> Sequence[Step]:
     return [
         tmpfs("/dev", "755", ids, size="4m"),
         *(Device(f"/dev/{name}") for name in _DEVICES),
-        FileSystem("/dev/pts", "devpts", (("ptmxmode", "666"), ("mode", "620"))),
+        FileSystem("/dev/pts", "devpts", (("ptmxmode", "666"), ("mode", "620")), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC),
         tmpfs("/dev/shm", "1777", ids),
         FileSystem("/dev/mqueue", "mqueue", optional=True),
         *(Symlink(f"/dev/{name}", points_to) for name, points_to in _DEV_LINKS),

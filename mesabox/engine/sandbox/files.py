@@ -108,10 +108,11 @@ class FileOperations:
         origin, target = self._real(source), self._real(dest)
         if os.path.isdir(target) and not os.path.isdir(origin):
             target = os.path.join(target, os.path.basename(origin))
-        if stat.S_ISDIR(os.lstat(origin).st_mode) and not recursive:
+        folder = stat.S_ISDIR(os.lstat(origin).st_mode)
+        if folder and not recursive:
             raise OSError(errno.EISDIR, "is a directory", source)
         pairs = [(origin, target)]
-        if recursive:
+        if folder:
             pairs += [(name, target + name.removeprefix(origin)) for name in _tree(origin)]
         total = sum(_copy_one(old, new, preserve) for old, new in pairs)
         copied = [{"source": self._shown(old), "dest": self._shown(new)} for old, new in pairs]

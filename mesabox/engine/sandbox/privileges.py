@@ -5,6 +5,7 @@ import os
 import platform
 import resource
 import signal
+import stat
 import struct
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -42,15 +43,16 @@ _DENIED = {
         "lookup_dcookie": 18, "io_uring_setup": 425,
     },
 }  # fmt: skip
-# chown*, set*id, setgroups, capset, mknod*: with one id only, answered with success (Charliecloud's fake root), so that
-# package installers go through.
+# chown*, set*id, setgroups, capset: with one id only, answered with success (Charliecloud's fake root), so that package
+# installers go through. mknod* likewise, but only for devices; with the place of its mode among the arguments.
 _PRETENDED = {
-    "x86_64": (92, 93, 94, 260, 105, 106, 113, 114, 116, 117, 119, 122, 123, 126, 133, 259),
-    "aarch64": (54, 55, 143, 144, 145, 146, 147, 149, 151, 152, 159, 91, 33),
+    "x86_64": (92, 93, 94, 260, 105, 106, 113, 114, 116, 117, 119, 122, 123, 126),
+    "aarch64": (54, 55, 143, 144, 145, 146, 147, 149, 151, 152, 159, 91),
 }
+_MKNOD = {"x86_64": ((133, 1), (259, 2)), "aarch64": ((33, 2),)}
 _ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
-_LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _RETURN = 0x20, 0x15, 0x35, 0x06
+_LOAD, _AND, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 _X32_BIT = 0x40000000
 _EPERM, _ENOSYS = 1, 38
 
@@ -63,6 +65,24 @@ def _answer(numbers: Iterable[int], errno: int) -> list[bytes]:
     """For each call: if it is this one, return ``errno`` (0 is success)."""
     pairs = [(_instruction(_JUMP_EQUAL, n, 0, 1), _instruction(_RETURN, _ERRNO | errno)) for n in numbers]
     return [instruction for pair in pairs for instruction in pair]
+
+
+def _pretend_devices(number: int, argument: int) -> list[bytes]:
+    """mknod of a device is answered with success; of a FIFO, socket or file it is done."""
+    return [
+        _instruction(_JUMP_EQUAL, number, 0, 6),
+        _instruction(_LOAD, 16 + 8 * argument),  # seccomp_data.args, the low half
+        _instruction(_AND, 0xF000),  # S_IFMT
+        _instruction(_JUMP_EQUAL, stat.S_IFCHR, 1, 0),
+        _instruction(_JUMP_EQUAL, stat.S_IFBLK, 0, 1),
+        _instruction(_RETURN, _ERRNO),
+        _instruction(_RETURN, _ALLOW),
+    ]
+
+
+def _fake_root(machine: str) -> list[bytes]:
+    devices = [_pretend_devices(number, argument) for number, argument in _MKNOD[machine]]
+    return [*_answer(_PRETENDED[machine], 0), *(instruction for block in devices for instruction in block)]
 
 
 @cache
@@ -79,7 +99,7 @@ def filter_program(machine: str, *, fake_root: bool) -> tuple[bytes, ...]:
         _instruction(_RETURN, _ERRNO | _ENOSYS),
         *_answer(denied.values(), _EPERM),
         *_answer(absent, _ENOSYS),
-        *(_answer(_PRETENDED[machine], 0) if fake_root else []),
+        *(_fake_root(machine) if fake_root else []),
         _instruction(_RETURN, _ALLOW),
     )
 

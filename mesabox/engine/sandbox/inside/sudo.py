@@ -116,7 +116,7 @@ def main(words: list[str]) -> NoReturn:
     folder = user.pw_dir if "i" in request.flags else os.getcwd()
     if user.pw_uid == os.getuid():
         become(argv, env, folder)
-    sys.exit(ask({"op": "sudo", "argv": argv, "env": env, "cwd": folder}))
+    sys.exit(ask({"op": "sudo", "user": user.pw_name, "argv": argv, "env": env, "cwd": folder}))
 
 
 def become(argv: list[str], env: dict[str, str], folder: str) -> NoReturn:
