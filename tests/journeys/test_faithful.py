@@ -84,5 +84,6 @@ def test_what_was_made_in_a_sprite_is_there_after_a_restart_of_the_engine(mesabo
 def test_programs_of_the_host_work_inside(mesabox, sprite):
     for words in (["python3", "-c", "print(6*7)"], ["git", "--version"], ["sh", "-c", "echo $((1+1))"]):
         assert mesabox("run", sprite, "--", *words).returncode == 0
-    script = "git init -q r && cd r && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m x && git log --oneline"
+    git = "git -c user.name=a -c user.email=a@b"
+    script = f"git init -q r; cd r; {git} commit -q --allow-empty -m x; git log --oneline"
     assert b" x\n" in mesabox("run", sprite, "--", "sh", "-c", script).stdout

@@ -1,4 +1,4 @@
-"""sprites-py 0.7.2, unmodified, against the engine. Reads SPRITES_API_URL and SPRITES_TOKEN; raises at the first fault."""
+"""sprites-py 0.7.2, unmodified, against the engine of SPRITES_API_URL and SPRITES_TOKEN; raises at the first fault."""
 
 import io
 import os

@@ -1,6 +1,7 @@
 """Exec over plain HTTP: run with ``POST S/exec``, list the sessions, signal one."""
 
 import asyncio
+import contextlib
 import json
 import signal
 from collections.abc import AsyncIterator
@@ -8,6 +9,7 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from mesabox.engine.sprites.bodies import json_object
 from mesabox.engine.sprites.exec_socket import exec_request, signal_number
@@ -19,6 +21,8 @@ from mesabox.wire.durations import parse_duration
 from mesabox.wire.frames import Stream, data_frame, exit_frame
 
 _CHUNK = 4096
+_BETWEEN_CHUNKS = 0.002
+"""Seconds: @fly/sprites takes whatever it reads at once for one frame, so that two must not arrive together."""
 _VERSION = {VERSION_HEADER[0].decode(): VERSION_HEADER[1].decode()}
 
 
@@ -30,10 +34,7 @@ class ExecRoutes:
         """One HTTP chunk a frame; the last is ``03 code``. The body is stdin when ``stdin=true``."""
         wanted = exec_request(request)
         session, watcher = await self._machines.execute(request.path_params["name"], wanted)
-        feeder = asyncio.create_task(_feed(request, session, wanted.stdin))
-        return StreamingResponse(
-            _frames(session, watcher, feeder), headers=_VERSION, media_type="application/octet-stream"
-        )
+        return FrameResponse(request, session, watcher, takes_stdin=wanted.stdin)
 
     async def version(self, request: Request) -> Response:
         self._machines.record(request.path_params["name"])
@@ -61,25 +62,45 @@ class ExecRoutes:
         return StreamingResponse(_kill(session, number, patience), media_type="application/x-ndjson", headers=_VERSION)
 
 
-async def _feed(request: Request, session: Session, takes_stdin: bool) -> None:
-    try:
-        async for piece in request.stream():
-            if takes_stdin and piece:
-                await session.write(piece)
-        await session.close_stdin()
-    except ClientDisconnect:
-        await session.close_stdin()
+class FrameResponse(Response):
+    """Output as chunks while the request's body is still read as stdin; StreamingResponse would read that itself."""
 
+    def __init__(self, request: Request, session: Session, watcher: Watcher, *, takes_stdin: bool) -> None:
+        super().__init__(headers=_VERSION, media_type="application/octet-stream")
+        del self.headers["content-length"]
+        self._request = request
+        self._session = session
+        self._watcher = watcher
+        self._takes_stdin = takes_stdin
 
-async def _frames(session: Session, watcher: Watcher, feeder: "asyncio.Task[None]") -> AsyncIterator[bytes]:
-    try:
-        async for stream, data in watcher:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        feeder = asyncio.create_task(self._feed())
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            async for frame in self._frames():
+                await send({"type": "http.response.body", "body": frame, "more_body": True})
+                await asyncio.sleep(_BETWEEN_CHUNKS)
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            feeder.cancel()
+            self._session.leave(self._watcher)
+
+    async def _frames(self) -> AsyncIterator[bytes]:
+        async for stream, data in self._watcher:
             for start in range(0, len(data), _CHUNK):
                 yield data_frame(Stream(stream), data[start : start + _CHUNK])
-        yield exit_frame(session.exit_code if session.exit_code is not None else 255)
-    finally:
-        feeder.cancel()
-        session.leave(watcher)
+        code = self._session.exit_code
+        yield exit_frame(code if code is not None else 255)
+
+    async def _feed(self) -> None:
+        """The body to its end; then wait for the client to leave, which lets go of the command."""
+        with contextlib.suppress(ClientDisconnect):
+            async for piece in self._request.stream():
+                if self._takes_stdin and piece:
+                    await self._session.write(piece)
+            await self._session.close_stdin()
+            await self._request.receive()
+        self._watcher.close()
 
 
 def _shape(session: Session) -> dict[str, Any]:

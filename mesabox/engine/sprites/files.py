@@ -18,6 +18,7 @@ from mesabox.engine.sprites.problems import FileProblem, Invalid
 
 _BLOCK = 256 * 1024
 _TRUE = ("true", "1", True)
+_PLACEHOLDERS = (".keep", ".mkdir_placeholder")
 
 
 class FileRoutes:
@@ -53,8 +54,7 @@ class FileRoutes:
         path, user = _path(query), _user(query)
         mode = _mode(query.get("mode"), 0o644)
         sandbox = await self._sandbox(request)
-        if query.get("mkdirParents", query.get("mkdir", "true")) in _TRUE:
-            await _operate(sandbox, "mkdirs", path, user, path=posixpath.dirname(path))
+        await _make_way(sandbox, path, user, parents=query.get("mkdirParents", query.get("mkdir", "true")) in _TRUE)
         descriptor = await _open(sandbox, path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, user, mode)
         try:
             size = await _store(request.stream(), descriptor)
@@ -163,6 +163,19 @@ def _range(header: str | None, size: int) -> tuple[int, int]:
         return min(int(first), size), min(int(last) + 1, size) if last else size
     except ValueError:
         return 0, size
+
+
+async def _make_way(sandbox: Sandbox, path: str, user: str, *, parents: bool) -> None:
+    """There is no mkdir endpoint: SDKs write a placeholder, and sprites-py's ``mkdir()`` forbids parents while it does.
+
+    Then the folder itself is made, and nothing above it.
+    """
+    folder, name = posixpath.split(path)
+    if parents:
+        await _operate(sandbox, "mkdirs", path, user, path=folder)
+    elif name in _PLACEHOLDERS:
+        await _operate(sandbox, "list", path, user, path=posixpath.dirname(folder), recursive=False)
+        await _operate(sandbox, "mkdirs", path, user, path=folder)
 
 
 async def _open(sandbox: Sandbox, path: str, flags: int, user: str, mode: int = 0o644) -> int:

@@ -164,6 +164,8 @@ class Machines:
         except CannotStart as error:
             words = ("/bin/sh", "-c", 'printf "%s\\n" "$0" >&2; exit "$1"', str(error), str(error.exit_code))
             return await sandbox.spawn(words, env=env, cwd="/", tty=size, stdin=request.stdin)
+        except OSError as error:
+            raise Problem(500, f"the command could not be started: {error}") from error
 
     def _rules(self, record: SpriteRecord) -> list[dict[str, str]]:
         return self.store.policy(record.id, "network") or []
