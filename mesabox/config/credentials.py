@@ -68,7 +68,7 @@ def _missing(wanted: str, credentials: Credentials) -> CredentialsProblem:
         missing.append(f"a Mesa credential ({' or '.join(MESA_VARIABLES)})")
     if not credentials.sprites_token:
         missing.append("a Sprites token (SPRITES_TOKEN)")
-    found = f"only {' and '.join(credentials.sources)} is set" if credentials.sources else "neither service's is set"
+    found = f"all that is set: {', '.join(credentials.sources)}" if credentials.sources else "none of either is set"
     return CredentialsProblem(
         f"the cloud needs {' and '.join(missing)}",
         why=found,

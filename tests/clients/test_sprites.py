@@ -58,6 +58,8 @@ async def test_a_list_ends_with_its_token_whatever_has_more_says():
 async def test_a_checkpoint_id_is_read_out_of_the_lines():
     answer = lines(
         {"type": "info", "data": "Creating checkpoint..."},
+        {"type": "info", "data": "Checkpoint created successfully"},
+        {"type": "info", "data": "\nCheckpoint Details:"},
         {"type": "info", "data": "  ID: v7", "time": "2026-01-31T12:24:41.779658713Z"},
         {"type": "info", "data": "  sprite checkpoint restore v7"},
         {"type": "complete", "data": "Checkpoint v7 created successfully"},

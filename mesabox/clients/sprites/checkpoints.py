@@ -12,14 +12,14 @@ from mesabox.clients.transport import Transport
 from mesabox.errors import Failed, MesaboxError, NotFound, OutcomeUnknown
 
 _SECONDS = 300.0
-_ID = re.compile(r"(?:^\s*ID: |^Checkpoint )(\S+)")
+_ID = re.compile(r"\s*ID: (\S+)|Checkpoint (\S+) created")
 
 
 async def create(http: Transport, sprite_path: str, sprite: str, comment: str) -> str:
     """The new checkpoint's id, which no field holds: it is read out of the lines meant for people."""
     body = {"comment": comment} if comment else {}
     lines = await _follow(http, f"{sprite_path}/checkpoint", f"checkpoint of sprite {sprite!r}", body)
-    ids = [match[1] for line in lines if (match := _ID.match(line))]
+    ids = [match[1] or match[2] for line in lines if (match := _ID.match(line))]
     if not ids:
         raise http.misunderstood(f"a checkpoint of sprite {sprite!r}")
     return ids[0]
