@@ -5,10 +5,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from mesabox.engine.sandbox import identity, namespaces, syscalls
+from mesabox.engine.sandbox import identity, interpreter, namespaces, syscalls
 from mesabox.engine.sandbox.overlay import overlay
 from mesabox.engine.sandbox.values import CannotIsolate, Tier
 
@@ -29,7 +29,7 @@ def best_tier(cache: Path) -> Tier:
     """CannotIsolate when none works, with the reason and the remedy of the most promising one."""
     if sys.platform != "linux":
         raise CannotIsolate("sandboxes need Linux", f"this is {sys.platform}", "use --engine cloud")
-    tried = [(tier, attempt(tier, cache)) for tier in _candidates()]
+    tried = [(tier, attempt(tier, cache)) for tier in candidates()]
     for tier, checks in tried:
         if all(check.ok for check in checks):
             return tier
@@ -40,10 +40,19 @@ def best_tier(cache: Path) -> Tier:
     raise CannotIsolate(f"this machine cannot isolate: {bad.name} does not work", bad.detail, bad.fix)
 
 
-def _candidates() -> list[Tier]:
+def candidates() -> list[Tier]:
+    """Tiers worth trying, best first."""
     if os.geteuid() == 0:
-        return ["root", "single"]
+        return ["root", "single"] if _has_shift() else ["single"]
     return ["subids", "single"] if namespaces.has_subordinate_ids() else ["single"]
+
+
+def everything(cache: Path) -> list[Check]:
+    """Each candidate's checks, and what is good to have besides."""
+    if sys.platform != "linux":
+        return [Check("linux", False, f"this is {sys.platform}", "use --engine cloud")]
+    tried = [replace(check, name=f"{tier}: {check.name}") for tier in candidates() for check in attempt(tier, cache)]
+    return [*tried, _check("interpreter", _try_interpreter), _check("census", _try_census)]
 
 
 def attempt(tier: Tier, cache: Path) -> list[Check]:
@@ -141,9 +150,20 @@ def describe(tier: Tier) -> str:
     }[tier]
 
 
-def has_shift() -> bool:
+def _has_shift() -> bool:
     """Whether the ids of the sandboxes exist here at all: not in a container with a small map."""
     lines = Path("/proc/self/uid_map").read_text().splitlines()
     ranges = [tuple(map(int, line.split())) for line in lines]
     top = identity.SHIFT + identity.COUNT
     return any(first <= identity.SHIFT and top <= first + count for first, _, count in ranges)
+
+
+def _try_interpreter() -> None:
+    for part in interpreter.parts():
+        if not part.source.exists():
+            raise OSError(2, f"{part.source} is not there to be seen inside")
+
+
+def _try_census() -> None:
+    if not Path(f"/proc/self/task/{os.getpid()}/children").exists():
+        raise OSError(2, "this kernel does not tell a process' children (CONFIG_PROC_CHILDREN)")
