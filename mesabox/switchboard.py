@@ -172,14 +172,15 @@ class Switchboard:
         mesa = ApiKey(Secret(credentials.mesa_api_key)) if credentials.mesa_api_key else signing
         assert mesa is not None and credentials.sprites_token is not None, "choose_engine asks for both"
         token = SpritesToken(Secret(credentials.sprites_token))
+        trace = self.reporter.note if self.manner.verbose else None
         return FlowServices(
             repos=MesaClient(
-                Transport("Mesa", where.mesa_url, mesa),
+                Transport("Mesa", where.mesa_url, mesa, trace=trace),
                 mesa,
                 org=where.org or None,
                 signing=signing,
                 tell=self.reporter.warning,
             ),
-            sandboxes=SpritesClient(Transport("Sprites", where.sprites_url, token)),
+            sandboxes=SpritesClient(Transport("Sprites", where.sprites_url, token, trace=trace)),
             where=where,
         )

@@ -30,7 +30,7 @@ class Flags:
     engine: Annotated[EngineName | None, Option(help="Which service answers.", show_default=False)] = None
     json: Annotated[bool, Option("--json", help="One JSON object on stdout.")] = False
     quiet: Annotated[bool, Option("--quiet", "-q", help="Print ids or the value only.")] = False
-    verbose: Annotated[bool, Option("--verbose", "-v", help="Say more.")] = False
+    verbose: Annotated[bool, Option("--verbose", "-v", help="Say more: each request to a service.")] = False
     debug: Annotated[bool, Option("--debug", help="Show tracebacks.")] = False
     no_color: Annotated[bool, Option("--no-color", help="No colour.")] = False
     no_input: Annotated[bool, Option("--no-input", help="Never ask.")] = False

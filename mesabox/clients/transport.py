@@ -4,6 +4,7 @@ import asyncio
 import random
 import ssl
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -51,11 +52,14 @@ class Transport:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        trace: Callable[[str], None] | None = None,
     ) -> None:
+        """trace: is told of each request and its answer, without its query."""
         self.service = service
         self.base_url = base_url.rstrip("/")
         self.credential = credential
         self._pause = pause
+        self._trace = trace
         self._client = httpx.AsyncClient(
             headers={"User-Agent": f"mesabox/{__version__}"},
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
@@ -124,7 +128,12 @@ class Transport:
         headers = {"Authorization": f"Bearer {self.credential.token()}", **options.get("headers", {})}
         rest = {name: value for name, value in options.items() if name != "headers"}
         request = self._client.build_request(method, self.base_url + path, headers=headers, **rest)
-        return await self._client.send(request, stream=True)
+        begun = time.monotonic()
+        response = await self._client.send(request, stream=True)
+        if self._trace is not None:
+            took = (time.monotonic() - begun) * 1000
+            self._trace(f"{self.service}: {method} {path} {response.status_code} in {took:.0f} ms")
+        return response
 
     async def _refusal(self, response: httpx.Response, subject: str, attempt: int) -> tuple[MesaboxError, float | None]:
         """(our error, seconds until it is worth another try or None)."""

@@ -4,10 +4,11 @@ from typing import Annotated
 
 from typer import Argument
 
+from mesabox.cli._each import for_each
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
 
-EXAMPLES = ("mesabox key revoke key_01", "mesabox key list -q | xargs mesabox key revoke")
+EXAMPLES = ("mesabox key revoke key_01", "mesabox key list -q | xargs -r mesabox key revoke")
 
 
 async def command(
@@ -15,6 +16,4 @@ async def command(
     ids: Annotated[list[str], Argument(metavar="ID...", help="Ids, as `key list` shows them.", show_default=False)],
 ) -> Result:
     async with board.services() as services:
-        for key_id in ids:
-            await services.repos.revoke_key(key_id)
-    return Result(data={"revoked": ids}, view=["".join(f"revoked key {key_id}\n" for key_id in ids)], quiet=ids)
+        return await for_each(ids, services.repos.revoke_key, "revoked", "key")

@@ -4,10 +4,11 @@ from typing import Annotated
 
 from typer import Argument
 
+from mesabox.cli._each import for_each
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
 
-EXAMPLES = ("mesabox sprite destroy builder", "mesabox sprite list --prefix run- -q | xargs mesabox sprite destroy")
+EXAMPLES = ("mesabox sprite destroy builder", "mesabox sprite list --prefix run- -q | xargs -r mesabox sprite destroy")
 
 
 async def command(
@@ -15,9 +16,6 @@ async def command(
     names: Annotated[list[str], Argument(metavar="SPRITE...", help="Their names.", show_default=False)],
 ) -> Result:
     async with board.services() as services:
-        for name in names:
-            await services.sandboxes.destroy_sprite(name)
+        result = await for_each(names, services.sandboxes.destroy_sprite, "destroyed", "sprite")
     board.names.lose("sprites", *names)
-    return Result(
-        data={"destroyed": names}, view=["".join(f"destroyed sprite {name}\n" for name in names)], quiet=names
-    )
+    return result
