@@ -1,8 +1,11 @@
-"""The blobs of files already read, known again by their stat: a walk reads only what changed."""
+"""What the last walk read of each file, known again by its stat: a walk reads only what changed."""
 
 import os
+import stat
 import time
 from typing import NamedTuple
+
+from mesabox.engine.mesa.objects import Entry
 
 _RACY = 20_000_000
 """Nanoseconds: a file changed this shortly before it was read may change again within the same tick of its clock."""
@@ -11,39 +14,35 @@ MAPPED = 60_000_000_000
 
 
 class Stamp(NamedTuple):
-    """A file's identity and times, and how long it had been left alone when they were read (nanoseconds)."""
+    """A file as it was before it was read; it has altered if any of these has."""
 
     inode: int
-    mtime: int
+    mode: int
     size: int
+    mtime: int
     ctime: int
-    age: int
 
     @classmethod
     def of(cls, found: os.stat_result) -> "Stamp":
-        age = time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns)
-        return cls(found.st_ino, found.st_mtime_ns, found.st_size, found.st_ctime_ns, age)
+        return cls(found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+    def tree_mode(self) -> int:
+        if stat.S_ISLNK(self.mode):
+            return stat.S_IFLNK
+        return 0o100755 if self.mode & stat.S_IXUSR else 0o100644
+
+    def age(self) -> int:
+        """How long the file has been left alone (nanoseconds)."""
+        return time.time_ns() - max(self.mtime, self.ctime)
 
 
-class HashCache:
-    """(inode, mtime, size, ctime) -> blob oid, for one tree of files."""
+class Known(NamedTuple):
+    """age: how long the file had been left alone when it was read. rules: those that did not ignore it."""
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[int, ...], tuple[str, int]] = {}
-        self._seen: set[tuple[int, ...]] = set()
+    stamp: Stamp
+    age: int
+    entry: Entry
+    rules: object
 
-    def get(self, stamp: Stamp, *, unchanged_for: int = 0) -> str | None:
-        """The oid, if the file had been left alone for that long (nanoseconds) when it was read."""
-        oid, age = self._known.get(stamp[:4], (None, 0))
-        self._seen.add(stamp[:4])
-        return oid if age > max(_RACY, unchanged_for) else None
-
-    def put(self, stamp: Stamp, oid: str) -> None:
-        """stamp: as it was before the file was read."""
-        self._seen.add(stamp[:4])
-        self._known[stamp[:4]] = (oid, stamp.age)
-
-    def forget_unseen(self) -> None:
-        """At the end of a walk: what it did not meet is gone."""
-        self._known = {key: known for key, known in self._known.items() if key in self._seen}
-        self._seen = set()
+    def still(self, found: os.stat_result, unchanged_for: int) -> bool:
+        return self.stamp == Stamp.of(found) and self.age > max(_RACY, unchanged_for)

@@ -26,7 +26,8 @@ _DEBOUNCE = 0.010
 _POLL = (0.050, 1.0)
 _AFTER_AN_ERROR = 1.0
 _POLL_SHARE = 20
-"""A walk may take a twentieth of the time: the poll waits so many times as long as the last one took."""
+"""A walk may take a twentieth of the time: the poll waits so many times as long as the last one took, and longer and
+longer while hints do not come."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +57,7 @@ class LiveTree:
         self._edits: Edits = {}
         self._scanned = record.base
         self._walk_time = 0.0
+        self._quiet = 0
 
     @property
     def has_writers(self) -> bool:
@@ -89,7 +91,9 @@ class LiveTree:
         try:
             await asyncio.wait_for(self._woken.wait(), self._patience())
         except TimeoutError:
+            self._quiet += 1
             return
+        self._quiet = 0
         self._woken.clear()
         await asyncio.sleep(max(_DEBOUNCE, self._walk_time))
 
@@ -97,7 +101,7 @@ class LiveTree:
         if not self.has_writers:
             return None
         shortest, longest = _POLL
-        poll = min(max(_POLL_SHARE * self._walk_time, shortest), longest)
+        poll: float = min(max(_POLL_SHARE * self._walk_time, shortest) * 2 ** min(self._quiet, 10), longest)
         ends = [one.grant.expires_at for one in self.attachments if one.grant.expires_at and not one.read_only]
         return max(0.0, min([poll, *(end - self._mesa.clock() for end in ends)]))
 

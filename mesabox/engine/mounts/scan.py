@@ -7,14 +7,14 @@ symlinks, files are opened without following and read only if they are regular, 
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
 
 from mesabox.engine.mesa.objects import Edits, Entry, Objects
 from mesabox.engine.mesa.paths import can_hold
-from mesabox.engine.mounts.hashes import HashCache, Stamp
+from mesabox.engine.mounts.hashes import Known, Stamp
 from mesabox.engine.mounts.ignore import BUILT_IN, MOST_RULES_TEXT, Rules, is_ignored, parse_rules
 from mesabox.engine.mounts.placing import BENEATH, is_temporary
 from mesabox.engine.sandbox import syscalls
@@ -69,12 +69,12 @@ class Scanner:
         self._root = root
         self._opaque = _OPAQUE[userxattr]
         self._watch = watch
-        self._hashes = HashCache()
+        self._known: Mapping[str, Known] = {}
         self._outermost = _Folder("", (("", parse_rules(BUILT_IN)),))
 
     def scan(self, lower: Lower, *, unchanged_for: int = 0) -> Edits:
         """Edits of the base. unchanged_for: nanoseconds a file must have been left alone to be taken as known."""
-        walk = _Walk(lower, self._hashes, unchanged_for)
+        walk = _Walk(lower, self._known, unchanged_for)
         waiting = [self._outermost]
         while waiting:
             folder = waiting.pop()
@@ -89,7 +89,7 @@ class Scanner:
                     raise
                 walk.keep_committed(folder.path.rstrip("/"))
         walk.write_waiting()
-        self._hashes.forget_unseen()
+        self._known = walk.known
         return walk.edits
 
     @contextmanager
@@ -111,12 +111,13 @@ class Scanner:
 class _Walk:
     """One walk in progress."""
 
-    def __init__(self, lower: Lower, hashes: HashCache, unchanged_for: int) -> None:
+    def __init__(self, lower: Lower, before: Mapping[str, Known], unchanged_for: int) -> None:
         self.edits: dict[str, Entry | None] = {}
+        self.known: dict[str, Known] = {}
         self._lower = lower
-        self._hashes = hashes
+        self._before = before
         self._unchanged_for = unchanged_for
-        self._waiting: list[tuple[str, int, Stamp, bytes]] = []
+        self._waiting: list[_Read] = []
         self._waiting_bytes = 0
 
     def folder(self, fd: int, folder: _Folder, *, opaque: bool) -> list[_Folder]:
@@ -140,18 +141,25 @@ class _Walk:
 
     def _entry(self, fd: int, folder: _Folder, entry: "os.DirEntry[str]") -> _Folder | None:
         path = folder.path + entry.name
-        if is_temporary(entry.name) or not can_hold(path):
-            return None
         with suppress(FileNotFoundError):
             found = entry.stat(follow_symlinks=False)
-            is_folder = stat.S_ISDIR(found.st_mode)
-            ignored = folder.ignores(path, is_folder=is_folder)
-            if ignored and self._lower.in_committed(path) is None:
-                self._leave_out(path, folder.hidden)
-                return None
-            if is_folder:
-                return _Folder(f"{path}/", folder.rules, folder.hidden, ignored)
-            self._take(fd, entry.name, path, found)
+            known = self._before.get(path)
+            if known is not None and known.rules == folder.rules and known.still(found, self._unchanged_for):
+                self._take_known(path, known)
+            elif not is_temporary(entry.name) and can_hold(path):
+                return self._judged(fd, folder, entry.name, found)
+        return None
+
+    def _judged(self, fd: int, folder: _Folder, name: str, found: os.stat_result) -> _Folder | None:
+        """One entry that is new or altered, or a folder, or lies where nothing new is taken."""
+        path, is_folder = folder.path + name, stat.S_ISDIR(found.st_mode)
+        ignored = folder.ignores(path, is_folder=is_folder)
+        if ignored and self._lower.in_committed(path) is None:
+            self._leave_out(path, folder.hidden)
+        elif is_folder:
+            return _Folder(f"{path}/", folder.rules, folder.hidden, ignored)
+        else:
+            self._take(fd, name, found, _Read(path, Stamp.of(found), None if ignored else folder.rules))
         return None
 
     def _leave_out(self, path: str, hidden: bool) -> None:
@@ -164,52 +172,65 @@ class _Walk:
         if path:
             self.edits[path] = self._lower.in_committed(path)
 
-    def _take(self, fd: int, name: str, path: str, found: os.stat_result) -> None:
-        if stat.S_ISLNK(found.st_mode):
-            target = os.fsencode(os.readlink(name, dir_fd=fd))
-            self._know_or_wait(path, stat.S_IFLNK, Stamp.of(found), lambda: target)
-        elif not stat.S_ISREG(found.st_mode):
-            self.edits[path] = None  # a whiteout (character device 0:0), or what no repo can hold: nothing is there
-        elif found.st_size > MOST_FILE:
-            self.keep_committed(path)
-        else:
-            self._take_file(fd, name, path, found)
+    def _take_known(self, path: str, known: Known) -> None:
+        self.known[path] = known
+        self.edits[path] = known.entry
 
-    def _take_file(self, fd: int, name: str, path: str, found: os.stat_result) -> None:
-        mode = 0o100755 if found.st_mode & stat.S_IXUSR else 0o100644
+    def _take(self, fd: int, name: str, found: os.stat_result, read: "_Read") -> None:
+        known = self._before.get(read.path)
+        if known is not None and known.still(found, self._unchanged_for):
+            self._take_known(read.path, known)
+        elif stat.S_ISLNK(found.st_mode):
+            self._wait(read, os.fsencode(os.readlink(name, dir_fd=fd)))
+        elif not stat.S_ISREG(found.st_mode):
+            self.edits[read.path] = None  # a whiteout (character device 0:0), or what no repo can hold
+        elif found.st_size > MOST_FILE:
+            self.keep_committed(read.path)
+        else:
+            self._take_file(fd, name, read)
+
+    def _take_file(self, fd: int, name: str, read: "_Read") -> None:
         try:
-            self._know_or_wait(path, mode, Stamp.of(found), lambda: self._content(fd, name))
+            with _regular_file(fd, name) as stream:
+                size = os.fstat(stream.fileno()).st_size
+                if size > _LARGE:
+                    self._learn(read, self._lower.objects.write_blob_from(stream))
+                else:
+                    self._wait(read, stream.read(size + 1))
         except FileNotFoundError:
             raise
         except OSError as error:
             if error.errno not in _UNREADABLE:
                 raise
-            self.keep_committed(path)
+            self.keep_committed(read.path)
 
-    def _know_or_wait(self, path: str, mode: int, stamp: Stamp, read: Callable[[], bytes | str]) -> None:
-        """read: the content, or the oid of a large one that is a blob by now."""
-        oid = self._hashes.get(stamp, unchanged_for=self._unchanged_for)
-        content = read() if oid is None else oid
-        if isinstance(content, str):
-            self._hashes.put(stamp, content)
-            self.edits[path] = Entry(content, mode)
-            return
-        self._waiting.append((path, mode, stamp, content))
+    def _wait(self, read: "_Read", content: bytes) -> None:
+        """Blobs are written many at a time."""
+        read.content = content
+        self._waiting.append(read)
         self._waiting_bytes += len(content)
         if self._waiting_bytes > _BATCH:
             self.write_waiting()
 
-    def _content(self, fd: int, name: str) -> bytes | str:
-        with _regular_file(fd, name) as stream:
-            size = os.fstat(stream.fileno()).st_size
-            return self._lower.objects.write_blob_from(stream) if size > _LARGE else stream.read(size + 1)
-
     def write_waiting(self) -> None:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        oids = self._lower.objects.write_blobs([content for *_, content in waiting])
-        for (path, mode, stamp, _), oid in zip(waiting, oids, strict=True):
-            self._hashes.put(stamp, oid)
-            self.edits[path] = Entry(oid, mode)
+        oids = self._lower.objects.write_blobs([read.content for read in waiting])
+        for read, oid in zip(waiting, oids, strict=True):
+            self._learn(read, oid)
+
+    def _learn(self, read: "_Read", oid: str) -> None:
+        self._take_known(read.path, Known(read.stamp, read.age, Entry(oid, read.stamp.tree_mode()), read.rules))
+
+
+class _Read:
+    """A file about to be read, as it was just before."""
+
+    def __init__(self, path: str, stamp: Stamp, rules: object) -> None:
+        self.path = path
+        self.stamp = stamp
+        self.age = stamp.age()
+        self.rules = rules
+        self.content = b""
 
 
 @contextmanager
