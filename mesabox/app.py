@@ -40,7 +40,7 @@ def main(argv: "list[str] | None" = None, streams: "Streams | None" = None) -> i
 
 def _answer(words: "list[str]", outside: "Streams") -> int:
     from mesabox.cli._options import Flags, HelpWanted
-    from mesabox.cli._tree import read
+    from mesabox.cli._tree import flags_of_refusal, read
     from mesabox.ui.render import show
 
     flags, call = Flags.glimpse(words), None
@@ -53,6 +53,7 @@ def _answer(words: "list[str]", outside: "Streams") -> int:
     except BrokenPipeError:
         raise
     except (Exception, KeyboardInterrupt) as failure:
+        flags = call.flags if call else flags_of_refusal(failure, words)
         if flags.debug:
             outside.stderr.write(_traceback(failure))
         command, result = _failed(failure, call)

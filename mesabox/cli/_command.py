@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from itertools import takewhile
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from mesabox.switchboard import Switchboard
     from mesabox.ui.result import Result
 
+OUR_WORDS = "mesabox.our_words"
+"""In a context's ``meta``: the words before those of the user's own program."""
 _COMMON = "Options of every command"
 CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
@@ -47,7 +50,10 @@ class Helpful(TyperCommand):
     command_from: int | None = None
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, args if self.command_from is None else self._with_dashes(args))
+        if self.command_from is not None:
+            args = self._with_dashes(args)
+            ctx.meta[OUR_WORDS] = list(takewhile(lambda word: word != "--", args))
+        return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return ["[OPTIONS]", *(_usage(param) for param in self.params if param.param_type_name == "argument")]
@@ -62,9 +68,9 @@ class Helpful(TyperCommand):
         """``--`` before the first word of the command, so that what follows is never read as our own flag."""
         taking = {name for option in self.params if _takes_value(option) for name in option.opts}
         words, position = 0, 0
-        while position < len(args) and args[position] != "--":
-            if args[position].startswith("-") and args[position] != "-":
-                position += 1 + (args[position] in taking)
+        while position < len(args) and (word := args[position]) != "--":
+            if word.startswith("-") and word != "-":
+                position += 1 + _takes_next(word, taking)
                 continue
             if words == self.command_from:
                 return [*args[:position], "--", *args[position:]]
@@ -131,6 +137,14 @@ def write_examples(examples: Sequence[str], formatter: Any) -> None:
 def _usage(argument: Any) -> str:
     name: str = argument.metavar or argument.name.upper()
     return name if argument.required or name.startswith("[") else f"[{name}]"
+
+
+def _takes_next(word: str, taking: set[str]) -> bool:
+    """Whether the word after this option is its value: ``--repo``, ``-e``, ``-qe``; not ``--repo=x``, ``-eA=1``."""
+    if word.startswith("--"):
+        return word in taking
+    values = [position for position, letter in enumerate(word) if f"-{letter}" in taking]
+    return bool(values) and values[0] == len(word) - 1
 
 
 def _takes_value(option: Any) -> bool:

@@ -51,7 +51,7 @@ class Flags:
 
     @classmethod
     def glimpse(cls, words: list[str]) -> "Flags":
-        """What can be told before parsing, so that a usage error is answered in the form asked for."""
+        """What can be told without parsing, so that a usage error is answered in the form asked for."""
         ours = words[: words.index("--")] if "--" in words else words
         return cls(json="--json" in ours, debug="--debug" in ours, no_color="--no-color" in ours)
 

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from mesabox.cli._command import (
     CONTEXT,
+    OUR_WORDS,
     Call,
     as_typer_command,
     flag_parameters,
@@ -75,6 +76,15 @@ def read(words: list[str]) -> Call:
     with mesabox.make_context("mesabox", list(words)) as context:
         call: Call = mesabox.invoke(context)
     return call
+
+
+def flags_of_refusal(refusal: BaseException, words: list[str]) -> Flags:
+    """The flags of words that did not parse: never those of the user's own program."""
+    context = getattr(refusal, "ctx", None)
+    if context is None:
+        return Flags.glimpse(words)
+    outer = context.find_root().obj
+    return Flags.glimpse(context.meta.get(OUR_WORDS, words)).over(outer if isinstance(outer, Flags) else Flags())
 
 
 def root() -> Any:

@@ -6,6 +6,7 @@ import pytest
 
 from mesabox import __version__, app
 from mesabox.cli import version
+from mesabox.cli._tree import read
 from mesabox.errors import NotFound, UsageProblem
 from mesabox.switchboard import Switchboard
 from mesabox.ui.streams import Streams
@@ -89,9 +90,26 @@ def test_where_a_commands_own_code_is_promised_ours_is_125(mesabox, monkeypatch,
     assert (answer.code, answer.envelope["failed_by"]) == (code, failed_by)
 
 
-def test_json_of_the_users_command_is_not_ours(mesabox):
-    answer = mesabox("run", "--", "x", "--json", "--no-such-flag")
-    assert answer.out == "" or not answer.out.startswith("{")
+@pytest.mark.parametrize(
+    ("words", "ours", "theirs"),
+    [
+        (["run", "s", "ls", "--json"], False, ["ls", "--json"]),
+        (["run", "s", "--json", "--", "ls", "-q"], True, ["ls", "-q"]),
+        (["run", "-e", "A=1", "s", "ls", "--json"], False, ["ls", "--json"]),
+        (["run", "-qe", "A=1", "s", "ls", "--json"], False, ["ls", "--json"]),
+        (["run", "-eA=1", "s", "ls", "-e", "x"], False, ["ls", "-e", "x"]),
+        (["run", "--repo=r", "s", "ls", "--", "--json"], False, ["ls", "--", "--json"]),
+        (["--json", "go", "make", "--help"], True, ["make", "--help"]),
+    ],
+)
+def test_the_users_words_are_never_read_as_ours(words, ours, theirs):
+    call = read(words)
+    assert (call.flags.json, call.values["argv"]) == (ours, theirs)
+
+
+def test_nor_when_ours_do_not_parse(mesabox):
+    assert mesabox("run", "--no-such-flag", "s", "ls", "--json").out == ""
+    assert mesabox("--json", "run", "--no-such-flag", "s", "ls").envelope["error"]["code"] == "usage"
 
 
 def test_wrong_credentials_are_said_before_anything_is_made(home, monkeypatch):
