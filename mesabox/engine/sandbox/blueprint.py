@@ -116,4 +116,4 @@ def _proc() -> tuple[Step, ...]:
 
 def _no_proc(ids: Ids) -> Sequence[Step]:
     files = [Bind(f"/proc/{name}", Path("/proc", name), optional=True) for name in _PROC_HARMLESS]
-    return [tmpfs("/proc", "555", ids, size="64k"), *files]
+    return [tmpfs("/proc", "555", ids, size="64k"), *files, ReadOnly("/proc")]

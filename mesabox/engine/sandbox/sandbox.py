@@ -145,12 +145,16 @@ class Sandbox:
         tools = str(self._host.base().sprite / "bin")
         return environment.plain(str(plain.home(self._spec)), tools, str(self._spec.door), terminal=terminal)
 
-    async def place_mount(self, mount_fd: int | Path, path: str, *, read_only: bool) -> None:
-        """Put a detached mount (without isolation: a symlink to a folder) at ``path``; a stale one there goes."""
+    async def place_mount(self, mount_fd: int | Path, path: str, *, read_only: bool, user: str = "sprite") -> None:
+        """Put a detached mount (without isolation: a symlink to a folder) at ``path``; a stale one there goes.
+
+        Missing folders on the way are made as ``user``.
+        """
         if isinstance(mount_fd, Path):
             await self._root("link", target=str(mount_fd), path=path)
             return
-        await self._root("place", [mount_fd], path=path, read_only=read_only, uid=identity.sprite_uid(self._host.tier))
+        uid = 0 if user == "root" else identity.sprite_uid(self._host.tier)
+        await self._root("place", [mount_fd], path=path, read_only=read_only, uid=uid)
 
     async def remove_mount(self, path: str) -> None:
         """Lazily; absent is fine, and so is a sandbox that has ended."""
