@@ -1,23 +1,26 @@
 """Sprites' API (wire/sprites §2): sandboxes, files, checkpoints, sessions; commands run in ``session``."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
-
-from websockets.asyncio.client import ClientConnection
 
 from mesabox.clients.base import Checkpoint, Completed, FileEntry, Secret, Session, Sprite
 from mesabox.clients.sprites import checkpoints, replies
-from mesabox.clients.sprites.dial import dial
 from mesabox.clients.sprites.loader import as_file, too_long
-from mesabox.clients.sprites.session import Kill, SpriteExecution
 from mesabox.clients.transport import Transport
 from mesabox.errors import Failed, MesaboxError, NotFound
 from mesabox.wire.durations import format_duration
 from mesabox.wire.execution import ExecRequest
 from mesabox.wire.frames import Stream
+
+if TYPE_CHECKING:  # websockets takes 20 ms to import: only a command that is run pays for it
+    from websockets.asyncio.client import ClientConnection
+
+    from mesabox.clients.sprites.session import Connect, SpriteExecution
 
 T = TypeVar("T")
 
@@ -67,7 +70,7 @@ class SpritesClient:
                 return await self._dial(sprite, "/exec", request.query(), f"sprite {sprite!r}")
             return await self._dial_with_file(sprite, request)
 
-        return SpriteExecution(connect, self._killer(sprite), tty=request.tty)
+        return self._execution(connect, sprite, tty=request.tty)
 
     def attach(self, sprite: str, session_id: str) -> SpriteExecution:
         path = f"/exec/{quote(session_id, safe='')}"
@@ -75,7 +78,7 @@ class SpritesClient:
         async def connect() -> ClientConnection:
             return await self._dial(sprite, path, "stdin=true", f"session {session_id!r} of sprite {sprite!r}")
 
-        return SpriteExecution(connect, self._killer(sprite), tty=None)
+        return self._execution(connect, sprite, tty=None)
 
     async def run(self, sprite: str, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60.0) -> Completed:
         collected = {Stream.STDOUT: bytearray(), Stream.STDERR: bytearray()}
@@ -160,6 +163,8 @@ class SpritesClient:
         await self._http.aclose()
 
     async def _dial(self, sprite: str, path: str, query: str, subject: str) -> ClientConnection:
+        from mesabox.clients.sprites.dial import dial
+
         token = self._http.credential.token()
         return await dial(self._http.service, self._http.base_url, _path(sprite, path), query, token, subject)
 
@@ -174,11 +179,13 @@ class SpritesClient:
                 await self._http.send("DELETE", _path(sprite, "/fs/delete"), subject=path, params=params)
             raise
 
-    def _killer(self, sprite: str) -> Kill:
+    def _execution(self, connect: Connect, sprite: str, *, tty: bool | None) -> SpriteExecution:
+        from mesabox.clients.sprites.session import SpriteExecution
+
         async def kill(session_id: str, name: str) -> None:
             await self.kill_session(sprite, session_id, signal=name, timeout=0)
 
-        return kill
+        return SpriteExecution(connect, kill, tty=tty)
 
     async def _json(self, read: Callable[[Any], T], method: str, path: str, subject: str, **options: Any) -> T:
         return self._read(read, await self._http.json(method, path, subject=subject, **options), subject)
