@@ -4,6 +4,7 @@ import asyncio
 import posixpath
 import time
 from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
@@ -89,8 +90,8 @@ async def run_command(
     """
     started = time.monotonic()
     async with services.sandboxes.execute(sprite, command.request()) as execution:
-        watched: Execution = execution if keep is None else Recorded(execution, keep)
-        async with watched:
+        recording = nullcontext(execution) if keep is None else Recorded(execution, keep)
+        async with recording as watched:
             try:
                 with interrupts.lent_to(execution):
                     code = await _within(limit, console.attend(watched, size=command.size))
