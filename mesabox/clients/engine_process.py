@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,7 @@ from mesabox.errors import (
 _FRONT_DOOR = (sys.executable, "-P", "-m", "mesabox.engine")
 _START_SECONDS = 120.0
 _STOP_SECONDS = 30.0
+_SMALLEST_ROOM = 1024 * 1024
 _LARGEST_LOG = 10 * 1024 * 1024
 
 _KINDS: Mapping[int, type[MesaboxError]] = {
@@ -185,6 +187,12 @@ class EngineProcess:
             raise kind(told["what"], why=told["why"], fix=told["fix"], code=told["code"])
 
     def _silent(self) -> MesaboxError:
+        state = self._settings.state
+        if shutil.disk_usage(state).free < _SMALLEST_ROOM:  # its last words could not be written either
+            fix = "free space there, or set MESABOX_HOME to a folder that has some"
+            return Failed(
+                f"no space is left in {state}", why="the engine keeps its state there", fix=fix, code="no_space"
+            )
         why = _last_line(self.log) or "it ended without a word"
         return Failed("the local engine did not start", why=why, fix="mesabox engine logs", code="engine_failed")
 
