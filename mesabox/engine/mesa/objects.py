@@ -198,7 +198,7 @@ class Objects:
 
 
 def is_bookmark_name(name: str) -> bool:
-    return len(name) <= 200 and pygit2.reference_is_valid_name(f"refs/heads/{name}")
+    return len(name) <= 200 and "\0" not in name and pygit2.reference_is_valid_name(f"refs/heads/{name}")
 
 
 def _side(file: pygit2.DiffFile) -> Entry | None:

@@ -71,8 +71,9 @@ class Rules:
     def __init__(self, text: str) -> None:
         self._rules = [rule for line in text.splitlines() if (rule := _rule(line)) is not None][:_MOST_RULES]
         # most names end like no rule at all, which one expression tells at once
-        endings = [rule.parts[-1] for rule in self._rules]
-        self._any_ending = re.compile("|".join("" if ending is None else ending.pattern for ending in endings))
+        self._any_ending = re.compile(
+            "|".join(rule.parts[-1].pattern for rule in self._rules if rule.parts[-1]) or "(?!)"
+        )
 
     def verdict(self, path: str, *, is_folder: bool) -> bool | None:
         """Whether the last rule that matches ignores it; None when none does."""
@@ -111,6 +112,8 @@ def _rule(line: str) -> _Rule | None:
         return None
     anchored = "/" in pattern
     parts = pattern.removeprefix("/").split("/")
+    if parts[-1] == "**":
+        parts.append("*")  # what lies inside a folder, but not the folder
     patterns = tuple(None if part == "**" else re.compile(_expression(part)) for part in parts)
     return _Rule(patterns if anchored else (None, *patterns), keeps, folders_only)
 
@@ -135,5 +138,4 @@ def _fits(patterns: Sequence[re.Pattern[str] | None], parts: Sequence[str]) -> b
             at, place = star + 1, resume
         else:
             return False
-    # a trailing ** stands for something inside, so it has to have taken a part
-    return at == len(patterns) and not (patterns[-1] is None and resume == len(parts))
+    return at == len(patterns)
