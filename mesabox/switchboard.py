@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mesabox.config.environment import engine_environment, process_environment
+from mesabox.errors import Unsupported
 from mesabox.ui.progress import Progress, progress_for
 from mesabox.ui.result import Manner
 from mesabox.ui.streams import Streams
@@ -110,11 +111,16 @@ class Switchboard:
         return choose_engine(self.settings.engine, said_by, self.credentials)
 
     @asynccontextmanager
-    async def services(self) -> AsyncIterator[Services]:
-        """Both services, reached; the first line of talk says which engine answers, and why."""
+    async def services(self, *, walled: bool = False) -> AsyncIterator[Services]:
+        """Both services, reached; the first line of talk says which engine answers, and why.
+
+        walled: Unsupported when a running engine has no isolation and nobody asked to go without.
+        """
         choice = self.choice()
         services = await self._local(choice) if choice.name == "local" else self._cloud(choice)
         try:
+            if walled and not services.isolated and self.settings.isolation != "none":
+                raise _no_walls()
             yield services
         finally:
             await services.repos.aclose()
@@ -184,3 +190,12 @@ class Switchboard:
             sandboxes=SpritesClient(Transport("Sprites", where.sprites_url, token, trace=trace)),
             where=where,
         )
+
+
+def _no_walls() -> Unsupported:
+    return Unsupported(
+        "the running engine does not isolate what runs in it",
+        why="it was started with --isolation none",
+        fix="mesabox engine stop, and try again; or say --isolation none yourself",
+        code="not_isolated",
+    )

@@ -197,5 +197,5 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def mesabox(home, monkeypatch):
     door = FrontDoor()
-    monkeypatch.setattr(Switchboard, "services", lambda board: door.services(board))
+    monkeypatch.setattr(Switchboard, "services", lambda board, **_: door.services(board))
     return door
