@@ -39,10 +39,10 @@ class Terminal:
 
     def json(self, *words: str, **options):
         """The envelope of a command run with ``--json``."""
-        return json.loads(self(*words[:1], "--json", *words[1:], ok=False, **options).stdout)
+        return json.loads(self("--json", *words, ok=False, **options).stdout)
 
     def value(self, *words: str, **options) -> str:
-        return self(*words, "-q", **options).stdout.decode().strip()
+        return self("-q", *words, **options).stdout.decode().strip()
 
 
 def environment_of(home: Path) -> dict[str, str]:

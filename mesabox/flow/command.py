@@ -64,7 +64,8 @@ class Command:
     def in_mount(self, org: str, repo: str) -> "Command":
         """The same command, started in the mount of a repo whose folder only the sprite knows."""
         place = posixpath.join(org, repo, self.workdir or "")
-        return replace(self, argv=("sh", "-c", scripts.IN_MOUNT, place, *self.limited()), workdir=None, timeout=None)
+        words = ("sh", "-c", scripts.IN_MOUNT, place, f"{org}/{repo}", *self.limited())
+        return replace(self, argv=words, workdir=None, timeout=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,8 +87,20 @@ exit 0
 """
 """argv: mount folder. Prints ``<bytes> ./path`` of each file written since the mount was made."""
 
-IN_MOUNT = 'cd "$HOME/.local/share/mesa/mnt/$0" || exit 125; exec "$@"'
-"""argv[0]: ``org/repo``; the rest is the command, started in that mount."""
+IN_MOUNT = """here=$HOME/.local/share/mesa/mnt/$0
+repo=$1; shift
+cd "$here" 2>/dev/null && {
+  [ -L "$HOME/.local/share/mesa/mnt/$repo" ] || [ "$(stat -c %d . 2>/dev/null)" != "$(stat -c %d "$HOME")" ]
+} || {
+  printf 'mesabox: %s is not mounted in this sprite\\n  fix: mesabox mount SPRITE --repo %s\\n' "$0" "${repo#*/}" >&2
+  exit 125
+}
+exec "$@"
+"""
+"""argv[0]: the folder to start in, below the mounts; $1: ``org/repo``; the rest is the command.
+
+A folder that is left where a mount was is no mount: what is written there would be saved nowhere.
+"""
 
 
 def sh(script: str, *arguments: str) -> list[str]:

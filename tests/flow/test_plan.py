@@ -42,5 +42,5 @@ def test_the_limit_is_kept_inside_the_sprite():
 
 def test_a_command_in_a_mount_finds_the_folder_there():
     request = Command(("ls",), workdir="src").in_mount("my-org", "r").request()
-    assert request.argv[3:] == ("my-org/r/src", "ls")
+    assert request.argv[3:] == ("my-org/r/src", "my-org/r", "ls")
     assert request.dir is None

@@ -95,7 +95,7 @@ def test_environment_and_workdir(mesabox, repo):
 def test_keep_keeps_the_sprite_but_not_the_key(mesabox, repo):
     told = mesabox.json("go", "--repo", repo, "--keep", "on-failure", "--", "sh", "-c", "exit 3")
     sprite = told["data"]["sprite"]
-    assert told["exit_code"] == 3 and [one["name"] for one in told["data"]["kept"]] == [sprite, sprite]
+    assert told["exit_code"] == 3 and [one["name"] for one in told["data"]["kept"]] == [sprite]
     assert mesabox.value("sprite", "list") == sprite
     assert mesabox("gc").stdout == b""
     mesabox("down", told["data"]["run_id"])
@@ -106,7 +106,7 @@ def test_a_bookmark_gives_a_run_its_own_line(mesabox, repo):
     mesabox("go", "--repo", repo, "--", "sh", "-c", "echo main > file")
     mesabox("go", "--repo", repo, "--bookmark", "try", "--", "sh", "-c", "echo try > file")
     assert mesabox("repo", "cat", repo, "file").stdout == b"main\n"
-    assert mesabox("repo", "cat", repo, "file", "--bookmark", "try").stdout == b"try\n"
+    assert mesabox("repo", "cat", repo, "file", "--at", "try").stdout == b"try\n"
 
 
 def test_a_lasting_sprite_is_left_alone(mesabox, repo):
