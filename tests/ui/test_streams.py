@@ -1,0 +1,71 @@
+"""What the outside world is taken for."""
+
+import io
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from mesabox.config.environment import TalkFacts
+from mesabox.ui.streams import Streams, _sink
+
+ON_TERMINAL = [
+    ({}, True),
+    ({"NO_COLOR": "1"}, False),
+    ({"NO_COLOR": ""}, True),
+    ({"TERM": "dumb"}, False),
+    ({"FORCE_COLOR": "1", "TERM": "dumb"}, True),
+    ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+]
+
+
+@pytest.mark.parametrize(("environ", "colour"), ON_TERMINAL)
+def test_colour_on_a_terminal(environ, colour):
+    _, slave = pty.openpty()
+    with os.fdopen(slave, "wb", buffering=0) as raw:
+        assert _sink(raw, TalkFacts.of(environ)).colour is colour
+
+
+@pytest.mark.parametrize(
+    ("environ", "colour"), [({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "0"}, False)]
+)
+def test_colour_in_a_pipe(environ, colour):
+    assert _sink(io.BytesIO(), TalkFacts.of(environ)).colour is colour
+
+
+@pytest.mark.parametrize(("value", "ci"), [("true", True), ("1", True), ("false", False), ("", False)])
+def test_ci(value, ci):
+    assert TalkFacts.of({"CI": value}).ci is ci
+
+
+def test_flags_narrow_what_the_world_allows():
+    told = Streams.fake(terminal=True).told(no_color=True, no_input=True)
+    assert told.stdin_terminal and not told.may_ask and not told.stdout.colour
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_the_caller_closed(closed):
+    command = f"exec {closed}; {sys.executable} -m mesabox help output"
+    assert subprocess.run(["sh", "-c", command], capture_output=True).returncode == 0
+
+
+def test_a_reader_that_leaves_early():
+    command = f"{sys.executable} -m mesabox help environment; echo $? >&2"
+    source, sink = os.pipe()
+    os.close(source)
+    done = subprocess.run(["sh", "-c", command], stdout=sink, stderr=subprocess.PIPE, text=True)
+    assert done.stderr == "141\n"
+
+
+def test_bytes_that_are_no_text_go_out_as_they_came_in():
+    streams = Streams.fake()
+    streams.stdout.write(os.fsdecode(b"caf\xe9"))
+    assert streams.stdout.raw.getvalue() == b"caf\xe9"
+
+
+@pytest.mark.parametrize(("answer", "yes"), [(b"y\n", True), (b"YES\n", True), (b"n\n", False), (b"", False)])
+def test_anything_but_yes_is_no(answer, yes):
+    streams = Streams.fake(answer, terminal=True)
+    assert streams.ask("Sure? ") is yes and streams.written()[1] == "Sure? "
