@@ -113,7 +113,7 @@ class Mounts:
             attached for attached in self._attachments.get(attachment.sprite, []) if attached[0].path == attachment.path
         ]
         try:
-            await attachment.sandbox.place_mount(handle, attachment.path, read_only=attachment.read_only)
+            await attachment.sandbox.place_mount(handle, attachment.path, read_only=attachment.read_only, user=user)
         except BaseException:
             await self._let_go(attachment, tree)
             raise
@@ -122,7 +122,6 @@ class Mounts:
                 os.close(handle)
         self._attachments.setdefault(attachment.sprite, []).append((attachment, tree))
         for replaced in before:
-            self._attachments[attachment.sprite].remove(replaced)
             await self._let_go(*replaced)
 
     async def _unmount(self, sprite: str, sandbox: Sandbox | None, paths: list[str]) -> list[str]:
@@ -131,21 +130,25 @@ class Mounts:
         for attachment, tree in going:
             if sandbox is not None:
                 await sandbox.remove_mount(attachment.path)
-            self._attachments[sprite].remove((attachment, tree))
             await self._let_go(attachment, tree)
         return [attachment.path for attachment, _ in going]
 
     async def _let_go(self, attachment: Attachment, tree: LiveTree) -> None:
         """The last walk of what this attachment wrote; a tree that nobody has mounted any more goes."""
+        self._forget(attachment)
 
         async def section() -> None:
             if tree.has_writers:
                 await self._commit(tree, last=True)
-            tree.attachments.remove(attachment)
-            if not tree.attachments:
+            tree.attachments = [one for one in tree.attachments if one is not attachment]
+            if not tree.attachments and tree in self._trees.of(tree.record.repo_id):
                 await self._trees.close(tree)
 
         await self._mesa.critically(tree.record.repo_id, section)
+
+    def _forget(self, attachment: Attachment) -> None:
+        attached = self._attachments.get(attachment.sprite, [])
+        self._attachments[attachment.sprite] = [pair for pair in attached if pair[0] is not attachment]
 
     async def detach(self, sprite: str) -> None:
         """The sprite has stopped: commit its last edits, and forget its mounts."""
@@ -176,7 +179,7 @@ class Mounts:
     async def deleted(self, repo_id: str) -> None:
         for tree in list(self._trees.of(repo_id)):
             for attachment in tree.attachments:
-                self._attachments[attachment.sprite].remove((attachment, tree))
+                self._forget(attachment)
                 with suppress(OSError):
                     await attachment.sandbox.remove_mount(attachment.path)
             await self._trees.close(tree)
