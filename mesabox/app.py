@@ -1,5 +1,6 @@
 """The front door: argv -> exit code; every error that can end the process ends here."""
 
+import errno
 import sys
 
 from mesabox import __version__
@@ -15,6 +16,8 @@ RUNS_A_COMMAND = frozenset({"go", "run", "sh", "runs attach", "runs rerun"})
 """Their exit code is the command's own; once their arguments parse, a failure of ours or of a service is 125."""
 
 SIGPIPE_EXIT = 141
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def run() -> None:
@@ -36,6 +39,10 @@ def main(argv: "list[str] | None" = None, streams: "Streams | None" = None) -> i
     except BrokenPipeError:
         outside.forget_stdout()
         return SIGPIPE_EXIT
+    except OSError as failure:  # of stdout itself: all others have been answered
+        outside.forget_stdout()
+        outside.stderr.line(f"error: the answer cannot be written\n  why: {failure.strerror}")
+        return 1
 
 
 def _answer(words: "list[str]", outside: "Streams") -> int:
@@ -110,9 +117,9 @@ def _as_mesabox_error(failure: BaseException) -> "MesaboxError":
         return UsageProblem(failure.format_message().rstrip("."), fix=fix)
     if isinstance(failure, KeyboardInterrupt):
         return Interrupted("interrupted")
-    if isinstance(failure, OSError) and failure.filename is not None:
+    if isinstance(failure, OSError) and (failure.filename or failure.errno in _NO_ROOM):
         return Failed(
-            f"cannot use {failure.filename}",
+            f"cannot use {failure.filename or 'a file'}",
             why=failure.strerror or str(failure),
             fix="make it writable or free space there; MESABOX_HOME=DIR keeps everything elsewhere",
             code="os_error",

@@ -59,6 +59,12 @@ def test_a_reader_that_leaves_early():
     assert done.stderr == "141\n"
 
 
+def test_an_answer_that_cannot_be_written():
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-m", "mesabox", "help", "ci"], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1 and b"No space left" in done.stderr and b"Traceback" not in done.stderr
+
+
 def test_bytes_that_are_no_text_go_out_as_they_came_in():
     streams = Streams.fake()
     streams.stdout.write(os.fsdecode(b"caf\xe9"))
