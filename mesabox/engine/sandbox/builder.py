@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from mesabox.engine.sandbox import blueprint, census, identity, init, plan, privileges, syscalls
+from mesabox.engine.sandbox import blueprint, census, cgroups, identity, init, plan, privileges, syscalls
 from mesabox.engine.sandbox.channel import Channel, close_all
 from mesabox.engine.sandbox.ending import run_and_exit
 from mesabox.engine.sandbox.places import Inside
@@ -61,6 +61,8 @@ class _Builder:
         self.proc = census.open_proc()
 
     def build(self) -> NoReturn:
+        if self.spec.limits.memory is not None and "memory" not in cgroups.join(self.spec.limits):
+            privileges.limit_memory(self.spec.limits.memory)
         privileges.show()  # its /proc/PID/uid_map is the daemon's to write
         syscalls.unshare(_OUTER)
         network = self._namespace("net")

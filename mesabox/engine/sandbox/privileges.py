@@ -162,10 +162,20 @@ def be_killed_first() -> None:
 
 
 def limit_processes(count: int | None) -> None:
+    """Processes of this user in this user namespace."""
     if count is not None:
-        _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
-        allowed = count if hard == resource.RLIM_INFINITY else min(count, hard)
-        resource.setrlimit(resource.RLIMIT_NPROC, (allowed, allowed))
+        _limit(resource.RLIMIT_NPROC, count)
+
+
+def limit_memory(size: int) -> None:
+    """Bytes for each process: the second best, where there is no control group for all of them."""
+    _limit(resource.RLIMIT_DATA, size)
+
+
+def _limit(kind: int, value: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (allowed, allowed))
 
 
 def blank_command_line(name: str) -> None:

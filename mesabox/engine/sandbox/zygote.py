@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from mesabox.engine.sandbox import census, privileges, syscalls
+from mesabox.engine.sandbox import census, cgroups, privileges, syscalls
 from mesabox.engine.sandbox.channel import Channel, Message
 from mesabox.engine.sandbox.ending import run_and_exit
 
@@ -61,6 +61,7 @@ class _Zygote:
         if os.getppid() != parent:
             raise EOFError
         signal.signal(signal.SIGCHLD, lambda *_: _reap())
+        cgroups.sweep()
         gc.freeze()
 
     def _detach_stdio(self) -> None:
@@ -78,6 +79,7 @@ class _Zygote:
         if os.fork() == 0:
             run_and_exit(lambda: self._become_builder(fd, message))
         os.close(fd)
+        cgroups.sweep()  # while the builder builds
 
     def _become_builder(self, fd: int, message: Message) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -99,6 +101,7 @@ class _Zygote:
                     os.kill(pid, signal.SIGKILL)
             _reap()
             time.sleep(_PAUSE)
+        cgroups.sweep()
 
 
 def _close_inherited(keep: set[int]) -> None:

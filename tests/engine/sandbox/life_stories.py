@@ -323,3 +323,13 @@ async def sudo_runs_as_root(stage):
         done = await running
     assert (done.code, done.out) == (5, "0\nb\nwords\n"), done
     await sandbox.stop()
+
+
+async def memory_is_bounded(stage):
+    from mesabox.engine.sandbox.host import Limits
+
+    sandbox = await stage.sandbox(limits=Limits(memory=256 << 20))
+    program = "import sys; a = bytearray(1 << 20); print('small'); b = bytearray(400 << 20); print('big')"
+    done = await stage.run(sandbox, "python3", "-c", program)
+    assert done.code != 0 and "big" not in done.out, done
+    await sandbox.stop()

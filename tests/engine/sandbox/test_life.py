@@ -39,6 +39,7 @@ def test_everywhere(play, story, tier):
         "death_is_noticed",
         "the_zygote_takes_all_along",
         "processes_are_bounded",
+        "memory_is_bounded",
         "preparing_fuse_needs_no_sudo",
         "sudo_runs_as_root",
     ],
