@@ -53,6 +53,8 @@ class Objects:
     """Used by one thread at a time: the repo's lock is held by the caller."""
 
     def __init__(self, place: Path) -> None:
+        for left in (place / "refs").rglob("*.lock"):
+            left.unlink()  # of a process that was killed; nobody else writes here
         self._repo = pygit2.Repository(str(place))
         self._packs = place / "objects" / "pack"
 

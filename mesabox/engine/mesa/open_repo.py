@@ -45,12 +45,13 @@ class OpenRepo:
         return self.history.get(known.get(bookmark, ROOT.id))
 
     def seed(self, bookmark: str, tree: str, by: By, *, change_id: str) -> Change:
-        """The first change of an empty repo, and the bookmark on it, in one transaction."""
+        """The first change of an empty repo, and the bookmark (if not ``""``) on it, in one transaction."""
         with self._database.transaction():
             change = self.history.create(ROOT, tree, by, change_id=change_id)
-            known = bookmark in dict(self.bookmarks.all())
-            (self.bookmarks.move if known else self.bookmarks.create)(bookmark, change.id)
-        self._export([bookmark])
+            if bookmark:
+                known = bookmark in dict(self.bookmarks.all())
+                (self.bookmarks.move if known else self.bookmarks.create)(bookmark, change.id)
+        self._export([bookmark] if bookmark else [])
         return change
 
     def place_bookmark(self, name: str, change: Change, *, new: bool = False) -> None:

@@ -14,6 +14,8 @@ from mesabox.engine.mesa.objects import Objects
 from mesabox.engine.mesa.problems import conflict, not_found
 from mesabox.wire.mesa import VIRTUAL_ROOT_CHANGE_ID
 
+_DELETED = ".deleted"
+
 
 @dataclass(frozen=True, slots=True)
 class Repo:
@@ -99,19 +101,22 @@ class Repos:
         return self.by_id(repo.id)
 
     def delete(self, repo: Repo) -> None:
-        """History included. The record goes first: a crash leaves a folder that nothing names, never the reverse."""
+        """History included. The folder is set aside first, so that after a crash it is known what was to be deleted."""
+        aside = self._place(repo.id).with_suffix(_DELETED)
+        self._place(repo.id).rename(aside)
         self._database.execute("DELETE FROM repo WHERE id = ?", repo.id)
-        shutil.rmtree(self._place(repo.id), ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
 
     def objects(self, repo_id: str) -> Objects:
         return Objects(self._place(repo_id))
 
     def sweep(self) -> None:
-        """Remove the folders that a crash left without a record."""
-        known = {row["id"] for row in self._database.rows("SELECT id FROM repo")}
-        for place in self._folder.iterdir():
-            if place.name.removesuffix(".git") not in known:
-                shutil.rmtree(place, ignore_errors=True)
+        """Finish the deletions that a crash cut short; undo those whose record is still there."""
+        for aside in self._folder.glob(f"*{_DELETED}"):
+            if self._database.row("SELECT 1 FROM repo WHERE id = ?", aside.stem):
+                aside.rename(self._place(aside.stem))
+            else:
+                shutil.rmtree(aside, ignore_errors=True)
 
     def _place(self, repo_id: str) -> Path:
         return self._folder / f"{repo_id}.git"

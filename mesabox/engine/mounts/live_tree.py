@@ -15,7 +15,6 @@ from mesabox.engine.mesa.history import By
 from mesabox.engine.mesa.merging import merge_trees
 from mesabox.engine.mesa.objects import Edits, Signature
 from mesabox.engine.mesa.open_repo import OpenRepo
-from mesabox.engine.mesa.problems import Problem
 from mesabox.engine.mesa.service import Mesa
 from mesabox.engine.mounts.hashes import MAPPED
 from mesabox.engine.mounts.records import MountRecord
@@ -83,7 +82,7 @@ class LiveTree:
                     await end_writing(attachment)
                 if self.has_writers:
                     await self._mesa.critically(self.record.repo_id, commit)
-            except (Problem, OSError, ValueError, RuntimeError):
+            except Exception:  # whatever it was: who writes in the mount must not lose more than this turn
                 print(f"mounts: a commit failed\n{traceback.format_exc()}", file=sys.stderr)
                 await asyncio.sleep(_AFTER_AN_ERROR)
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 import sys
 import traceback
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -49,6 +48,9 @@ class Mounts:
         except OSError as error:
             traceback.print_exc(file=sys.stderr)
             return {"ok": False, "error": f"cannot mount: {error.strerror}", "exit": 1}
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+            return {"ok": False, "error": "the engine failed; its log says more", "exit": 1}
 
     async def _answer(self, sprite: str, sandbox: Sandbox, user: str, request: dict[str, Any]) -> dict[str, Any]:
         operation = request.get("op")
@@ -67,21 +69,25 @@ class Mounts:
         raise Refused("unknown request")
 
     async def _mount(self, sprite: str, sandbox: Sandbox, user: str, request: MountRequest) -> dict[str, Any]:
-        targets = await asyncio.to_thread(lambda: list(self._targets(request)))
+        targets, orgs = await asyncio.to_thread(self._targets, request)
         for path, grant, repo, revision in targets:
             attachment = Attachment(sprite, sandbox, path, repo.org, repo.name, grant, _is_read_only(grant, repo))
             await self._attach(attachment, user, repo, revision)
-        orgs = dict.fromkeys(self._mesa.authenticate(one.credential).org for one in request.orgs)
-        return {"orgs": list(orgs), "mounts": self.mounted(sprite)}
+        return {"orgs": orgs, "mounts": self.mounted(sprite)}
 
-    def _targets(self, request: MountRequest) -> Iterator[tuple[str, Grant, Repo, Revision]]:
-        """(path, grant, repo, revision) for each repo to be mounted."""
+    def _targets(self, request: MountRequest) -> tuple[list[tuple[str, Grant, Repo, Revision]], list[str]]:
+        """(path, grant, repo, revision) for each repo to be mounted; the organizations, some of which may have none."""
+        targets: list[tuple[str, Grant, Repo, Revision]] = []
+        orgs: dict[str, None] = {}
         for wanted in request.orgs:
-            for grant, repo in self._readable(wanted):
+            grant, repos = self._readable(wanted)
+            orgs[grant.org] = None
+            for repo in repos:
                 path = f"{request.mount_point}/{repo.org}/{repo.name}"
-                yield path, grant, repo, wanted.revisions.get(repo.name, Revision())
+                targets.append((path, grant, repo, wanted.revisions.get(repo.name, Revision())))
+        return targets, list(orgs)
 
-    def _readable(self, wanted: OrgRequest) -> list[tuple[Grant, Repo]]:
+    def _readable(self, wanted: OrgRequest) -> tuple[Grant, list[Repo]]:
         grant = self._mesa.authenticate(wanted.credential)
         if wanted.org not in (None, grant.org):
             raise Refused(f"the credential does not belong to organization '{wanted.org}'")
@@ -89,13 +95,13 @@ class Mounts:
         unknown = {*(wanted.only or ()), *wanted.revisions} - {repo.name for repo in repos}
         if unknown:
             raise Refused(f"repository '{min(unknown)}' was not found")
-        return [(grant, repo) for repo in repos if wanted.only is None or repo.name in wanted.only]
+        return grant, [repo for repo in repos if wanted.only is None or repo.name in wanted.only]
 
     def _listed(self, orgs: tuple[OrgRequest, ...]) -> list[dict[str, Any]]:
         return [
             {"org": repo.org, "repo": repo.name, "read_only": _is_read_only(grant, repo)}
-            for wanted in orgs
-            for grant, repo in self._readable(wanted)
+            for grant, repos in map(self._readable, orgs)
+            for repo in repos
         ]
 
     async def _attach(self, attachment: Attachment, user: str, repo: Repo, revision: Revision) -> None:

@@ -106,8 +106,14 @@ class Trees:
             keeper.cancel()
         self._trees[tree.record.repo_id].remove(tree)
         tree.surface.close()
-        await asyncio.to_thread(remove_folder, tree.folder)
-        await asyncio.to_thread(self._checkouts.trim)
+        await asyncio.to_thread(self._remove, tree.folder)
+
+    def _remove(self, folder: Path) -> None:
+        try:
+            remove_folder(folder)
+        except OSError as error:
+            print(f"mounts: {folder.name} goes at the next start: {error}", file=sys.stderr)
+        self._checkouts.trim()
 
     async def recover(self) -> None:
         """What a crash left: committed, then removed. What cannot be committed stays for the next start."""
@@ -117,7 +123,7 @@ class Trees:
                 if record := MountRecord.read(folder):
                     await self._commit_left(folder, record)
                 await asyncio.to_thread(remove_folder, folder)
-            except (Problem, OSError, ValueError, RuntimeError, TypeError):
+            except Exception:  # one folder that cannot be read must not keep the engine from starting
                 print(f"mounts: {folder.name} is left as it is\n{traceback.format_exc()}", file=sys.stderr)
         await asyncio.to_thread(self._checkouts.trim)
 

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from mesa_service import ROOT
+from mesa_service import ROOT, Service
 
 
 async def test_a_new_repo(service):
@@ -120,3 +120,23 @@ async def test_delete_takes_everything(service):
     assert list((service.state / "repos").iterdir()) == []
     await service.repo()
     assert (await service.get("work/changes"))["changes"] == []
+
+
+async def test_a_deletion_cut_short_is_finished_or_undone_at_the_start(service):
+    kept, gone = await service.repo("kept"), await service.repo("gone")
+    await service.change(repo="kept", a="1")
+    folder = service.state / "repos"
+    for repo in (kept, gone):
+        (folder / f"{repo['id']}.git").rename(folder / f"{repo['id']}.deleted")
+    service.mesa.database.execute("DELETE FROM repo WHERE id = ?", gone["id"])
+    again = Service(service.state, service.mesa.bootstrap)
+    assert [place.name for place in folder.iterdir()] == [f"{kept['id']}.git"]
+    assert (await again.get("kept/content"))["child_count"] == 0
+    await again.close()
+
+
+async def test_a_lock_that_a_kill_left_is_no_obstacle(service):
+    repo = await service.repo()
+    (service.state / "repos" / f"{repo['id']}.git" / "refs/heads/main.lock").touch()
+    await service.bookmark("main", await service.change(a="1"))
+    assert (service.state / "repos" / f"{repo['id']}.git" / "refs/heads/main").exists()
