@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 from typer import Option
 
@@ -16,6 +16,7 @@ from mesabox.flow.services import Services
 from mesabox.switchboard import Switchboard
 from mesabox.ui.outcome import result_of
 from mesabox.ui.result import Result
+from mesabox.ui.terminal import Console
 
 EnvironmentOption = Annotated[
     list[str] | None,
@@ -58,8 +59,8 @@ class Attempt:
 
     async def go(self, plan: Plan) -> Result:
         console = self.board.console()
-        async with self.board.services() as services:
-            with self._interrupts() as interrupts, self._ledger(services.flow, plan) as ledger:
+        async with self.board.services(walled=True) as services:
+            with self._interrupts(console) as interrupts, self._ledger(services.flow, plan) as ledger:
                 outcome = await Go(plan, services.flow, ledger, self.board.reporter, console, interrupts)()
         return result_of(outcome, console.captured())
 
@@ -67,7 +68,7 @@ class Attempt:
         console = self.board.console()
         async with self.board.services() as services:
             command = self.command.in_mount(await services.repos.org(), repo) if repo else self.command
-            with self._interrupts() as interrupts:
+            with self._interrupts(console) as interrupts:
                 ended = await run_command(
                     services.flow,
                     sprite,
@@ -79,11 +80,12 @@ class Attempt:
         data = {"sprite": sprite, "seconds": round(ended.seconds, 4), **console.captured()}
         return Result(data=data, exit_code=ended.exit_code, failed_by=ended.failed_by)
 
-    def _interrupts(self) -> Interrupts:
+    def _interrupts(self, console: Console) -> Interrupts:
         streams = self.board.streams
         on_terminal = streams.stdin_terminal and not streams.ci
 
         def farewell() -> None:
+            console.give_back()
             streams.stderr.line("left at once; what this run made is still there. Remove it: mesabox gc")
 
         return Interrupts(on_terminal=on_terminal, farewell=farewell)
@@ -99,10 +101,3 @@ async def recorded(board: Switchboard) -> AsyncIterator[tuple[Services, Ledger]]
     async with board.services() as services:
         with Ledger.for_steps(board.paths.runs, services.flow.where) as ledger:
             yield services.flow, ledger
-
-
-def removed_view(names: list[str], nothing: str) -> dict[str, Any]:
-    """The view and the quiet lines of a command that removed ``names``."""
-    if not names:
-        return {"view": [], "notes": [nothing]}
-    return {"view": ["".join(f"removed {name}\n" for name in names)], "quiet": names}

@@ -60,7 +60,8 @@ def ours(folder: Path) -> Path:
     """The folder, made 0700 with its parents when it is absent. Raises Failed when it is another user's."""
     if folder.parent.name.startswith("mesabox-"):  # the shared temporary folder: the outer folder is checked too
         ours(folder.parent)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for missing in reversed([place for place in (folder, *folder.parents) if not place.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
     about = folder.lstat()
     if about.st_uid != os.geteuid() or not stat.S_ISDIR(about.st_mode):
         raise Failed(

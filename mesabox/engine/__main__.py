@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ _INSIDE = {
     "mesa": Path(__file__).parent / "mounts/inside/mesa.py",
     "sudo": Path(__file__).parent / "sandbox/inside/sudo.py",
 }
+_LOOKS, _BETWEEN_LOOKS = 10, 0.05
 
 
 def main(argv: list[str]) -> None:
@@ -65,7 +67,10 @@ def reset() -> None:
     """Delete the engine's state, from inside the namespaces its files belong to."""
     settings = _settings()
     lock = _lock(settings)
-    SandboxHost.launch(settings.isolation, settings.cache, {})
+    try:
+        SandboxHost.launch(settings.isolation, settings.cache, {})
+    except CannotIsolate:
+        SandboxHost.launch("none", settings.cache, {})
     for entry in settings.state.iterdir():
         if entry.name != "engine.lock":
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
@@ -89,17 +94,14 @@ def _settings() -> EngineSettings:
 def _lock(settings: EngineSettings) -> int:
     """Held as long as the engine lives, also through a kill: the kernel lets go of it."""
     lock = os.open(settings.state / "engine.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        _refuse(
-            "engine_running",
-            "an engine with this state is running already",
-            str(settings.state),
-            "mesabox engine stop",
-            75,
-        )
-    return lock
+    for _ in range(_LOOKS):  # whoever asks whether an engine lives holds the lock for a moment
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError:
+            time.sleep(_BETWEEN_LOOKS)
+    what, fix = "an engine with this state is running already", "mesabox engine stop"
+    _refuse("engine_running", what, str(settings.state), fix, 75)
 
 
 def _listen(settings: EngineSettings) -> socket.socket:

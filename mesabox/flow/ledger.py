@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from mesabox.config.paths import ours
+
 Kind = Literal["repo", "bookmark", "key", "sprite", "mount"]
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
@@ -58,7 +60,7 @@ class Ledger:
     @classmethod
     def create(cls, runs: Path, kind: str, where: Where, **facts: Any) -> "Ledger":
         """A new run's folder. kind: ``go``, or ``steps`` for what step commands make in one working folder."""
-        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ours(runs)
         run_id = new_run_id()
         folder = runs / run_id
         folder.mkdir(mode=0o700)

@@ -89,8 +89,8 @@ def _what_changed(outcome: Outcome) -> list[str]:
 
 def _line(entry: DiffEntry) -> str:
     name = entry.path if not entry.old_path else f"{entry.old_path} -> {entry.path}"
-    counts = "" if entry.additions is None else f"  +{entry.additions} -{entry.deletions}"
-    return f"  {_LETTERS.get(entry.status, '?')} {name}{counts if not entry.omitted_reason else '  ' + entry.omitted_reason}"
+    counts = f"+{entry.additions} -{entry.deletions}" if entry.additions is not None else ""
+    return f"  {_LETTERS.get(entry.status, '?')} {name}  {entry.omitted_reason or counts}".rstrip()
 
 
 def _next(outcome: Outcome) -> list[str]:

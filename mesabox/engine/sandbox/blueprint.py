@@ -1,4 +1,4 @@
-"""What every sandbox is made of: a spec and a base in, a list of steps out."""
+"""What every sandbox is made of: a spec and a base in, lists of steps out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,47 +39,53 @@ _PROC_HARMLESS = ("cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "uptim
 
 
 @dataclass(frozen=True, slots=True)
-class Blueprint:
-    """root: the file system of /. outer: steps of the builder. inner: steps of process 1, after the others."""
-
-    root: Overlay
-    outer: tuple[Step, ...]
-    inner: tuple[Step, ...]
-
-    def describe(self) -> str:
-        return "\n".join(step.describe() for step in (self.root, *self.outer, *self.inner))
-
-
-@dataclass(frozen=True, slots=True)
 class Ground:
     """What is the same for every sandbox of one engine. userns: of the shift, for the host's /usr; None rootless."""
 
-    base: Base
     tier: Tier
     ids: Ids
     userns: int | None = None
 
 
-def draw(spec: SandboxSpec, ground: Ground) -> Blueprint:
-    steps = (*_usr(spec, ground), *_dev(ground.ids), *_sprite(spec, ground), *_scratch(ground), *_sys())
-    outer, inner = (steps, _proc()) if ground.tier != "noproc" else ((*steps, *_no_proc(ground.ids)), ())
-    return Blueprint(_overlay("/", "root", spec, ground), outer, inner)
+def common(ground: Ground) -> tuple[Step, ...]:
+    """What can be prepared before it is known for which sprite."""
+    proc = _no_proc(ground.ids) if ground.tier == "noproc" else ()
+    return (*_dev(ground.ids), *_scratch(ground.ids), *_sys(), *proc)
 
 
-def _overlay(target: str, part: str, spec: SandboxSpec, ground: Ground) -> Overlay:
+def inner(ground: Ground) -> tuple[Step, ...]:
+    """What process 1 does: only from inside its PID namespace is a fresh /proc its own."""
+    return _proc() if ground.tier != "noproc" else ()
+
+
+def root(spec: SandboxSpec, base: Base, ground: Ground) -> Overlay:
+    return _overlay("/", "root", spec, base, ground)
+
+
+def own(spec: SandboxSpec, base: Base, ground: Ground) -> tuple[Step, ...]:
+    """What is this sprite's."""
+    parts = [Bind(f"/.sprite/{part.place}", part.source) for part in interpreter.parts()]
+    masks = [Mask(path) for path in interpreter.packages()]
+    door = Bind("/.sprite/run", spec.door)
+    return (_overlay("/usr", "usr", spec, base, ground), Bind("/.sprite", base.sprite), door, *parts, *masks)
+
+
+def describe(spec: SandboxSpec, base: Base, ground: Ground) -> str:
+    """The whole plan, a line for each step."""
+    steps = (root(spec, base, ground), *common(ground), *own(spec, base, ground), *inner(ground))
+    return "\n".join(step.describe() for step in steps)
+
+
+def _overlay(target: str, part: str, spec: SandboxSpec, base: Base, ground: Ground) -> Overlay:
     return Overlay(
         target,
-        lowers=(*(layer / part for layer in spec.layers), ground.base.folder / part),
+        lowers=(*(layer / part for layer in spec.layers), base.folder / part),
         upper=spec.upper / part,
         work=spec.upper / "work" / part,
         userxattr=ground.tier != "root",
         host_lower=Path("/usr") if part == "usr" else None,
         userns=ground.userns,
     )
-
-
-def _usr(spec: SandboxSpec, ground: Ground) -> Sequence[Step]:
-    return [_overlay("/usr", "usr", spec, ground)]
 
 
 def _dev(ids: Ids) -> Sequence[Step]:
@@ -94,14 +100,8 @@ def _dev(ids: Ids) -> Sequence[Step]:
     ]
 
 
-def _sprite(spec: SandboxSpec, ground: Ground) -> Sequence[Step]:
-    parts = [Bind(f"/.sprite/{part.place}", part.source) for part in interpreter.parts()]
-    masks = [Mask(path) for path in interpreter.packages()]
-    return [Bind("/.sprite", ground.base.sprite), Bind("/.sprite/run", spec.door), *parts, *masks]
-
-
-def _scratch(ground: Ground) -> Sequence[Step]:
-    return [tmpfs("/run", "755", ground.ids, size="64m"), Folder("/run/lock", 0o1777), Folder("/run/user", 0o755)]
+def _scratch(ids: Ids) -> Sequence[Step]:
+    return [tmpfs("/run", "755", ids, size="64m"), Folder("/run/lock", 0o1777), Folder("/run/user", 0o755)]
 
 
 def _sys() -> Sequence[Step]:

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from mesabox.engine.sandbox import blueprint, census, cgroups, identity, init, plan, privileges, syscalls
+from mesabox.engine.sandbox.base import Base
 from mesabox.engine.sandbox.channel import Channel, close_all
 from mesabox.engine.sandbox.ending import run_and_exit
 from mesabox.engine.sandbox.places import Inside
 from mesabox.engine.sandbox.spawner import Spawner
-from mesabox.engine.sandbox.values import SandboxSpec, Tier
+from mesabox.engine.sandbox.values import Limits, SandboxSpec, Tier
 
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
 _OUTER = (
@@ -36,15 +37,27 @@ class Child:
     channel: Channel
 
 
-def build(channel: Channel, spec: SandboxSpec, ground: blueprint.Ground) -> NoReturn:
-    """Tells the daemon ``{"map": pid}``, waits for the map, then ``{"ready": true}`` with the sandbox's descriptors:
-    pidfds of process 1 and of both spawners, the other spawner's channel, the network namespace."""
-    run_and_exit(lambda: _build(channel, spec, ground))
+def build(orders: Channel, ground: blueprint.Ground) -> NoReturn:
+    """Prepares what every sandbox has, waits for the order ``{"spec", "base"}`` with the daemon's channel, builds.
+
+    On that channel it tells ``{"map": pid}``, waits for the map, then tells ``{"ready": true}`` with the sandbox's
+    descriptors: pidfds of process 1 and of both spawners, the other spawner's channel, the network namespace.
+    """
+    run_and_exit(lambda: _build(orders, ground))
 
 
-def _build(channel: Channel, spec: SandboxSpec, ground: blueprint.Ground) -> None:
+def _build(orders: Channel, ground: blueprint.Ground) -> None:
+    failure = builder = None
     try:
-        _Builder(channel, spec, ground).build()
+        builder = _Builder(orders, ground)
+    except OSError as error:
+        failure = error
+    message, (fd,) = orders.receive()
+    channel = Channel.adopt(fd)
+    try:
+        if builder is None or failure is not None:
+            raise failure or EOFError
+        builder.build(channel, SandboxSpec.from_message(message["spec"]), Base(Path(message["base"])))
     except ConnectionError:
         raise
     except OSError as error:
@@ -53,46 +66,56 @@ def _build(channel: Channel, spec: SandboxSpec, ground: blueprint.Ground) -> Non
 
 
 class _Builder:
-    def __init__(self, channel: Channel, spec: SandboxSpec, ground: blueprint.Ground) -> None:
-        self.channel = channel
-        self.spec = spec
-        self.ground = ground
-        self.drawn = blueprint.draw(spec, ground)
-        self.proc = census.open_proc()
+    """Made before it is known for which sprite: namespaces, both children, and what all sandboxes have in common."""
 
-    def build(self) -> NoReturn:
-        if self.spec.limits.memory is not None and "memory" not in cgroups.join(self.spec.limits):
-            privileges.limit_memory(self.spec.limits.memory)
+    def __init__(self, orders: Channel, ground: blueprint.Ground) -> None:
+        self._orders = orders
+        self._ground = ground
+        self._proc = census.open_proc()
         privileges.show()  # its /proc/PID/uid_map is the daemon's to write
         syscalls.unshare(_OUTER)
-        network = self._namespace("net")
-        others_end, sprite = self._fork_sprite_spawner()
+        self._network = self._namespace("net")
+        self._others_end, self._sprite = self._fork_sprite_spawner()
         syscalls.unshare(syscalls.CLONE_NEWPID)
         syscalls.mount(None, "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
-        first = self._fork_init()
-        self._file_systems(first)
+        self._first = self._fork_init()
+        self._common = blueprint.common(ground)
+        self._prepared = plan.prepare(self._common)
         _bring_loopback_up()
-        socket.sethostname(self.spec.name)
-        self._user_namespace(first, sprite)
-        pids = (first.pid, os.getpid(), sprite.pid)
-        ends = [*(os.pidfd_open(pid) for pid in pids), others_end.sock.detach(), network]
-        self.channel.send({"ready": True}, ends)
-        close_all(ends)
-        confine(self.ground.tier, self.spec)
-        Spawner(self.channel, Inside(), self.proc, first.channel).serve(until=first.pid)
 
-    def _file_systems(self, first: Child) -> None:
+    def build(self, channel: Channel, spec: SandboxSpec, base: Base) -> NoReturn:
+        self._limit(spec.limits)
+        self._file_systems(spec, base)
+        socket.sethostname(spec.name)
+        self._user_namespace(channel, spec.limits)
+        pids = (self._first.pid, os.getpid(), self._sprite.pid)
+        ends = [*(os.pidfd_open(pid) for pid in pids), self._others_end.sock.detach(), self._network]
+        channel.send({"ready": True}, ends)
+        close_all(ends)
+        confine(self._ground.tier, spec.limits.pids)
+        Spawner(channel, Inside(), self._proc, self._first.channel).serve(until=self._first.pid)
+
+    def _limit(self, limits: Limits) -> None:
+        if limits.memory is not None:
+            pids = (os.getpid(), self._first.pid, self._sprite.pid)
+            if "memory" not in cgroups.join(limits, pids):
+                for pid in pids:
+                    privileges.limit_memory(pid, limits.memory)
+
+    def _file_systems(self, spec: SandboxSpec, base: Base) -> None:
         """A fresh /proc is allowed only while the old one is in sight: so process 1 prepares before the pivot, too."""
-        root, *prepared = plan.prepare((self.drawn.root, *self.drawn.outer))
+        own = blueprint.own(spec, base, self._ground)
+        root, *prepared = plan.prepare((blueprint.root(spec, base, self._ground), *own))
         assert root is not None
-        _expect_ok(first.channel)
-        _pivot(root, self.ground.base.folder)
-        plan.place(self.drawn.outer, prepared)
-        first.channel.send({})
+        _expect_ok(self._first.channel)
+        _pivot(root, base.folder)
+        plan.place(self._common, self._prepared)
+        plan.place(own, prepared)
+        self._first.channel.send({})
 
     def _namespace(self, name: str) -> int:
         """Through the host's /proc, held open from before the pivot."""
-        return os.open(f"self/ns/{name}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.proc)
+        return os.open(f"self/ns/{name}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc)
 
     def _fork_sprite_spawner(self) -> tuple[Channel, Child]:
         """Forked before the PID namespace, so as to be outside of it, too. Also its channel's end for the daemon."""
@@ -100,8 +123,8 @@ class _Builder:
         ours, theirs = Channel.pair()
         pid = os.fork()
         if pid == 0:
-            _close([ours, others_end, self.channel])
-            run_and_exit(lambda: _sprite_spawner(channel, theirs, self.ground.tier, self.spec))
+            _close([ours, others_end, self._orders])
+            run_and_exit(lambda: _sprite_spawner(channel, theirs, self._ground.tier))
         _close([channel, theirs])
         return others_end, Child(pid, ours)
 
@@ -109,48 +132,48 @@ class _Builder:
         ours, theirs = Channel.pair()
         pid = os.fork()
         if pid == 0:
-            _close([ours, self.channel])
-            init.run(theirs, self.drawn.inner)
+            _close([ours, self._orders])
+            init.run(theirs, blueprint.inner(self._ground))
         _close([theirs])
         return Child(pid, ours)
 
-    def _user_namespace(self, first: Child, sprite: Child) -> None:
+    def _user_namespace(self, channel: Channel, limits: Limits) -> None:
         """Made here, mapped by the daemon; then a mount namespace that belongs to it; the others join both.
 
         Nobody waits for them to have joined: what they are asked meanwhile waits in their channels.
         """
         syscalls.unshare(syscalls.CLONE_NEWUSER)
-        self.channel.send({"map": os.getpid()})
-        self.channel.receive()
+        channel.send({"map": os.getpid()})
+        channel.receive()
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
         privileges.die_with_parent()
-        _expect_ok(first.channel)  # /proc is mounted: the copy that is made now has it
+        _expect_ok(self._first.channel)  # /proc is mounted: the copy that is made now has it
         syscalls.unshare(syscalls.CLONE_NEWNS)
         namespaces = [self._namespace(name) for name in ("pid_for_children", "user", "mnt")]
-        first.channel.send({}, namespaces)
-        sprite.channel.send({}, namespaces)
-        sprite.channel.close()
+        self._first.channel.send({}, namespaces)
+        self._sprite.channel.send({"pids": limits.pids}, namespaces)
+        self._sprite.channel.close()
         close_all(namespaces)
 
 
-def _sprite_spawner(channel: Channel, parent: Channel, tier: Tier, spec: SandboxSpec) -> None:
+def _sprite_spawner(channel: Channel, parent: Channel, tier: Tier) -> None:
     privileges.hide()
     privileges.die_with_parent()
-    _, namespaces = parent.receive()
+    message, namespaces = parent.receive()
     parent.close()
     init.join(namespaces)
-    confine(tier, spec, uid=identity.sprite_uid(tier))
+    confine(tier, message["pids"], uid=identity.sprite_uid(tier))
     Spawner(channel, Inside()).serve()
 
 
-def confine(tier: Tier, spec: SandboxSpec, uid: int = 0) -> None:
+def confine(tier: Tier, pids: int | None, uid: int = 0) -> None:
     """What holds for this spawner's commands for good."""
     single = identity.sprite_uid(tier) == 0
     if single:
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     privileges.bound_capabilities()
-    privileges.limit_processes(spec.limits.pids)
+    privileges.limit_processes(pids)
     privileges.filter_calls(fake_root=single)
     if uid:
         privileges.become(uid, uid)

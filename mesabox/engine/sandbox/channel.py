@@ -67,9 +67,9 @@ class Channel:
         self._ready: deque[tuple[Message, list[int]]] = deque()
 
     @classmethod
-    def from_fd(cls, fd: int) -> "Channel":
-        """A channel of its own copy of the descriptor."""
-        return cls(socket.socket(fileno=os.dup(fd)))
+    def adopt(cls, fd: int) -> "Channel":
+        """A channel that owns the descriptor from now on."""
+        return cls(socket.socket(fileno=fd))
 
     @classmethod
     def pair(cls) -> tuple["Channel", "Channel"]:

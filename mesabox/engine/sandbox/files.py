@@ -40,7 +40,7 @@ def open_file(path: str, flags: int, mode: int) -> int:
 
 def answer(fd: int, message: Message, places: Places) -> NoReturn:
     """Run one operation in this child and send its result on ``fd``."""
-    channel = Channel.from_fd(fd)
+    channel = Channel.adopt(os.dup(fd))
     try:
         privileges.die_with_parent()
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))

@@ -20,7 +20,7 @@ from mesabox.engine.sandbox import (
 )
 from mesabox.engine.sandbox.base import Base, ensure
 from mesabox.engine.sandbox.blueprint import Ground
-from mesabox.engine.sandbox.channel import Channel, Message
+from mesabox.engine.sandbox.channel import Channel
 from mesabox.engine.sandbox.values import CannotIsolate, SandboxSpec, Tier
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class SandboxHost:
         interpreter.parts()
         privileges.prepare_filter(fake_root=identity.sprite_uid(tier) == 0)
         kept = [userns] if userns is not None else []
-        channel = zygote.fork_zygote(lambda sandbox, message: _build(sandbox, message, tier, userns), kept)
+        channel = zygote.fork_zygote(lambda orders: _build(orders, tier, userns), kept)
         if userns is not None:
             os.close(userns)
         return cls(tier, cache, tools, channel)
@@ -84,9 +84,7 @@ class SandboxHost:
         self._channel.close()
 
 
-def _build(channel: Channel, message: Message, tier: Tier, userns: int | None) -> NoReturn:
-    spec = SandboxSpec.from_message(message["spec"])
+def _build(orders: Channel, tier: Tier, userns: int | None) -> NoReturn:
     if tier == "none":
-        plain.run(channel, spec)
-    ground = Ground(Base(Path(message["base"])), tier, identity.ids(tier), userns)
-    builder.build(channel, spec, ground)
+        plain.build(orders)
+    builder.build(orders, Ground(tier, identity.ids(tier), userns))

@@ -21,12 +21,17 @@ def home(spec: SandboxSpec) -> Path:
     return spec.upper / "home/sprite"
 
 
-def run(channel: Channel, spec: SandboxSpec) -> NoReturn:
-    """Serves until the daemon lets go; then ends all that descends from here, daemonised or not."""
-    run_and_exit(lambda: _serve(channel, spec))
+def build(orders: Channel) -> NoReturn:
+    """Waits for the order ``{"spec"}`` with the daemon's channel and serves it until the daemon lets go.
+
+    Then all that descends from here ends, daemonised or not.
+    """
+    run_and_exit(lambda: _serve(orders))
 
 
-def _serve(channel: Channel, spec: SandboxSpec) -> None:
+def _serve(orders: Channel) -> None:
+    message, (fd,) = orders.receive()
+    spec, channel = SandboxSpec.from_message(message["spec"]), Channel.adopt(fd)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     privileges.hide()
     home(spec).mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -164,18 +164,18 @@ def be_killed_first() -> None:
 def limit_processes(count: int | None) -> None:
     """Processes of this user in this user namespace."""
     if count is not None:
-        _limit(resource.RLIMIT_NPROC, count)
+        _limit(0, resource.RLIMIT_NPROC, count)
 
 
-def limit_memory(size: int) -> None:
-    """Bytes for each process: the second best, where there is no control group for all of them."""
-    _limit(resource.RLIMIT_DATA, size)
+def limit_memory(pid: int, size: int) -> None:
+    """Bytes for each process ``pid`` starts: the second best, where there is no control group for all of them."""
+    _limit(pid, resource.RLIMIT_DATA, size)
 
 
-def _limit(kind: int, value: int) -> None:
-    _, hard = resource.getrlimit(kind)
+def _limit(pid: int, kind: int, value: int) -> None:
+    _, hard = resource.prlimit(pid, kind)
     allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (allowed, allowed))
+    resource.prlimit(pid, kind, (allowed, allowed))
 
 
 def blank_command_line(name: str) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import select
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -9,18 +10,20 @@ from contextlib import suppress
 from typing import NoReturn
 
 from mesabox.engine.sandbox import census, cgroups, privileges, syscalls
-from mesabox.engine.sandbox.channel import Channel, Message
+from mesabox.engine.sandbox.channel import Channel, Message, close_all
 from mesabox.engine.sandbox.ending import run_and_exit
 
 _PATIENCE, _PAUSE = 5.0, 0.002
+_MOMENT = 0.03
 
-Build = Callable[[Channel, Message], NoReturn]
+Build = Callable[[Channel], NoReturn]
 
 
 def fork_zygote(build: Build, keep: Sequence[int]) -> Channel:
-    """The daemon's end of its channel. ``build`` runs in a new process for each request, and never returns.
+    """The daemon's end of its channel. ``build`` is run in a new process for each sandbox, and never returns.
 
-    Of the daemon's descriptors only ``keep`` and stderr go along.
+    One such process is always kept ready: it waits on the channel it is given for what to build. Of the daemon's
+    descriptors only ``keep`` and stderr go along.
     """
     ours, theirs = Channel.pair()
     parent = os.getpid()
@@ -36,13 +39,15 @@ class _Zygote:
     def __init__(self, channel: Channel, build: Build) -> None:
         self._channel = channel
         self._build = build
+        self._spare: Channel | None = None
 
     def run(self, parent: int) -> NoReturn:
         """Ends when the daemon does, however that ended, and takes every sandbox along."""
         try:
             self._settle(parent)
             while True:
-                self._fork()
+                self._await_request()
+                self._hand_over(*self._channel.receive())
         except (EOFError, ConnectionError):
             self._end_all()
         finally:
@@ -74,21 +79,37 @@ class _Zygote:
     def _leave(self, *_: object) -> None:
         raise EOFError
 
-    def _fork(self) -> None:
-        message, (fd, *_) = self._channel.receive()
-        if os.fork() == 0:
-            run_and_exit(lambda: self._become_builder(fd, message))
-        os.close(fd)
-        cgroups.sweep()  # while the builder builds
+    def _await_request(self) -> None:
+        """A new spare is made when nothing is asked for a moment, so as not to slow down the one being built."""
+        if self._spare is None and not select.select([self._channel.sock], [], [], _MOMENT)[0]:
+            self._spare = self._fork()
+            cgroups.sweep()
 
-    def _become_builder(self, fd: int, message: Message) -> None:
+    def _hand_over(self, message: Message, fds: Sequence[int]) -> None:
+        builder, self._spare = self._spare or self._fork(), None
+        try:
+            builder.send(message, fds)
+        except ConnectionError:  # the spare has died: killed for memory, perhaps
+            builder.close()
+            builder = self._fork()
+            builder.send(message, fds)
+        builder.close()
+        close_all(fds)
+
+    def _fork(self) -> Channel:
+        ours, theirs = Channel.pair()
+        if os.fork() == 0:
+            run_and_exit(lambda: self._become_builder(ours, theirs))
+        theirs.close()
+        return ours
+
+    def _become_builder(self, zygotes_end: Channel, orders: Channel) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self._channel.close()
+        zygotes_end.close()
         privileges.die_with_parent()
-        channel = Channel.from_fd(fd)
-        os.close(fd)
-        self._build(channel, message)
+        self._build(orders)
 
     def _end_all(self) -> None:
         """The spawners die, then what they leave: reaped here, which the host's own init does only now and then."""

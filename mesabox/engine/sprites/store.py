@@ -61,6 +61,7 @@ class SpriteStore:
     """Every write is committed when its method returns. WAL with ``synchronous=NORMAL`` survives a killed process."""
 
     def __init__(self, file: Path) -> None:
+        file.touch(mode=0o600)
         self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;" + _SCHEMA)
