@@ -119,6 +119,7 @@ class Machines:
             return machine, machine.sandbox or await self._start(self.record(name), machine)
 
     async def _start(self, record: SpriteRecord, machine: Machine) -> Sandbox:
+        machine.folder.mkdir(mode=0o700, exist_ok=True)
         door = Door(self._runtime / record.id[-12:], self._host.ids)
         layers = tuple(machine.layer(number) for number in record.stack)
         spec = SandboxSpec(name=record.name, layers=layers, upper=machine.layer(record.upper), door=door.folder)
