@@ -1,5 +1,6 @@
 """What lies under every sprite, built once for the host as it is and kept in the cache."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -38,18 +39,44 @@ class Base:
 
 
 def ensure(cache: Path, tier: Tier, tools: Mapping[str, Path]) -> Base:
-    """The base for the host as it is now, built when it is not there yet (about a second)."""
+    """The base for the host as it is now, built when it is not there yet (about a second); earlier ones go."""
     folder = cache / "base" / _fingerprint(tier, tools)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _lock(folder, fcntl.LOCK_SH)  # held until this process ends: a sandbox may stand on it as long
+    _discard_others(folder)
     if not folder.exists():
-        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+        building = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
+        lock = _lock(building, fcntl.LOCK_SH)
         try:
             _build(Base(building), tier, tools)
             with suppress(OSError):  # another engine was faster; what it built is the same
                 building.rename(folder)
         finally:
             shutil.rmtree(building, ignore_errors=True)
+            building.with_suffix(".lock").unlink(missing_ok=True)
+            os.close(lock)
     return Base(folder)
+
+
+def _lock(folder: Path, kind: int) -> int:
+    fd = os.open(folder.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, kind)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _discard_others(kept: Path) -> None:
+    """Bases of earlier hosts and versions, unless an engine stands on them, and what a kill left half-built."""
+    for folder in kept.parent.iterdir():
+        if folder != kept and folder.is_dir():
+            with suppress(OSError):
+                fd = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.with_suffix(".lock").unlink()
+                os.close(fd)
 
 
 def _fingerprint(tier: Tier, tools: Mapping[str, Path]) -> str:

@@ -1,6 +1,7 @@
 """The generated root around the host's /usr: what programs need, without anything of the host's own."""
 
 import os
+import re
 import shutil
 import stat
 from collections.abc import Callable, Iterable
@@ -21,7 +22,8 @@ _ETC = (
     "java-17-openjdk", "java-21-openjdk", "java-25-openjdk", "kernel", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
     "libaudit.conf", "locale.alias", "locale.conf", "locale.gen", "localtime", "login.defs",
     "lsb-release", "magic", "magic.mime", "mailcap", "manpath.config", "maven", "mime.types", "nanorc", "netconfig",
-    "networks", "os-release", "pam.conf", "pam.d", "perl", "pki", "profile", "protocols", "python3",
+    "networks", "os-release", "pam.conf", "pam.d", "perl", "pki/ca-trust",
+    "pki/rpm-gpg", "pki/tls/certs", "profile", "protocols", "python3",
     "redhat-release", "rpc", "security",
     "selinux", "services", "sgml", "shells", "skel", "ssl/certs", "ssl/openssl.cnf", "terminfo",
     "timezone", "tmpfiles.d", "ucf.conf", "vim", "xattr.conf", "xdg", "xml", "zsh",
@@ -35,6 +37,7 @@ _FOLDERS = (
     "sys", "usr", "var/backups", "var/cache/apt/archives/partial", "var/lib/apt/lists/partial", "var/lib/misc",
     "var/local", "var/log/apt", "var/opt", "var/spool", ".sprite",
 )  # fmt: skip
+_CREDENTIALS = re.compile(rb"://[^/\s]*@")
 _LOCAL_DEPTH = 5
 _LOCAL_FOLDERS = 500
 
@@ -113,6 +116,7 @@ class Skeleton:
     def _etc(self) -> None:
         for name in _ETC:
             self._copy(f"etc/{name}")
+        self._forget_credentials()
         for name, text in identity.account_files(self.tier).items():
             private = "shadow" in name
             self._write(f"etc/{name}", text, 0o640 if private else 0o644)
@@ -125,6 +129,13 @@ class Skeleton:
         for source in sorted(Path("/etc/skel").glob(".*")):
             if source.is_file():
                 self._write(f"home/sprite/{source.name}", source.read_text(errors="replace"), uid=uid, gid=uid)
+
+    def _forget_credentials(self) -> None:
+        """A package source whose URL carries a password is the host's own affair."""
+        apt = self._root / "etc/apt"
+        for source in (apt / "sources.list", *apt.glob("sources.list.d/*")):
+            if source.is_file() and _CREDENTIALS.search(source.read_bytes()):
+                source.unlink()
 
     def _settings(self) -> None:
         self._write("etc/hosts", "127.0.0.1 localhost\n")
