@@ -55,7 +55,9 @@ class OpenRepo:
         return change
 
     def place_bookmark(self, name: str, change: Change, *, new: bool = False) -> None:
+        """The mounts of an empty repo wait for its bookmark, so they are told too."""
         (self.bookmarks.create if new else self.bookmarks.move)(name, change.id)
+        self._evolved[change.id] = change
         self._export([name])
 
     def remove_bookmark(self, name: str) -> None:
@@ -63,7 +65,7 @@ class OpenRepo:
         self.objects.point(name, None)
 
     def take_evolved(self) -> list[Change]:
-        """The changes that evolved since the last call."""
+        """The changes that evolved, or were bookmarked, since the last call."""
         evolved, self._evolved = self._evolved, {}
         return list(evolved.values())
 

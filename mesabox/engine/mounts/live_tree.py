@@ -55,7 +55,7 @@ class LiveTree:
         self._woken = asyncio.Event()
         self._edits: Edits = {}
         self._scanned = record.base
-        self._walk_time = 0.0
+        self._took = 0.0
         self._quiet = 0
 
     @property
@@ -94,13 +94,13 @@ class LiveTree:
             return
         self._quiet = 0
         self._woken.clear()
-        await asyncio.sleep(max(_DEBOUNCE, self._walk_time))
+        await asyncio.sleep(max(_DEBOUNCE, self._took))
 
     def _patience(self) -> float | None:
         if not self.has_writers:
             return None
         shortest, longest = _POLL
-        poll: float = min(max(_POLL_SHARE * self._walk_time, shortest) * 2 ** min(self._quiet, 10), longest)
+        poll: float = min(max(_POLL_SHARE * self._took, shortest) * 2 ** min(self._quiet, 10), longest)
         ends = [one.grant.expires_at for one in self.attachments if one.grant.expires_at and not one.read_only]
         return max(0.0, min([poll, *(end - self._mesa.clock() for end in ends)]))
 
@@ -127,7 +127,7 @@ class LiveTree:
         if tree != self.record.committed:
             self.record.committed = tree
             self.record.write(self.folder)
-        self._walk_time = time.monotonic() - started
+        self._took = time.monotonic() - started
 
     def _change(self, repo: OpenRepo) -> Change:
         """The mounted change; an empty repo's first one as soon as there is any."""
@@ -169,6 +169,12 @@ class LiveTree:
     def _by(self) -> By:
         identity = self.grant.identity() if self.grant else Grant("", "api key", "mesa", ()).identity()
         return By(Signature(identity, int(self._mesa.clock())))
+
+    async def shows(self, change_id: str) -> bool:
+        """Whether it is that change; the mount of an empty repo is what its bookmark was put on."""
+        if self.record.change_id == ROOT.id:
+            await self._mesa.in_thread(self.record.repo_id, self._change)
+        return self.record.change_id == change_id
 
     async def take_in(self, tree: str) -> None:
         """The change is at this tree by an edit from elsewhere: put the difference into the mount."""

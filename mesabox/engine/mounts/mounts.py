@@ -174,7 +174,7 @@ class Mounts:
 
     async def evolved(self, repo_id: str, change_id: str, tree: str) -> None:
         for live in self._trees.of(repo_id):
-            if live.record.change_id == change_id and live.record.committed != tree:
+            if await live.shows(change_id) and live.record.committed != tree:
                 await live.take_in(tree)
 
     async def revoked(self, key_id: str) -> None:
@@ -205,7 +205,7 @@ class Mounts:
         await tree.commit(last=last)
         for change in await self._mesa.in_thread(tree.record.repo_id, OpenRepo.take_evolved):
             for other in self._trees.of(tree.record.repo_id):
-                if other is not tree and other.record.change_id == change.id:
+                if other is not tree and await other.shows(change.id):
                     await other.take_in(change.tree_oid)
 
     async def _end_writing(self, attachment: Attachment) -> None:

@@ -71,13 +71,18 @@ class Trees:
             at.id, change.id, base, change.tree_oid, bookmark, new_change_id(), self._host.isolated, kept
         )
         record.write(folder)
-        surface, wake = self._surface(folder, record)
-        if isinstance(surface, OverlaySurface):
-            surface.mount(repo.objects, self._checkouts)
-        else:
-            surface.fill(repo.objects, change.tree_oid)
+        surface, wakes = self._surface(folder, record)
+        try:
+            if isinstance(surface, OverlaySurface):
+                surface.mount(repo.objects, self._checkouts)
+            else:
+                surface.fill(repo.objects, change.tree_oid)
+        except BaseException:
+            surface.close()
+            remove_folder(folder)
+            raise
         tree = LiveTree(self._mesa, record, folder, surface)
-        wake.append(tree.wake)
+        wakes.append(tree.wake)
         return tree
 
     def _surface(

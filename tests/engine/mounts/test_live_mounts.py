@@ -280,3 +280,16 @@ async def test_many_files_are_committed_quickly(world):
     reply = await world.http.get("/my-org/work/content", params={"depth": 1})
     assert reply.json()["child_count"] == 2000
     print(f"2,000 files: {time.monotonic() - started:.3f} s")
+
+
+@pytest.mark.parametrize("scope", ["read", "write"])
+async def test_the_mount_of_an_empty_repo_follows_its_bookmark(world, scope):
+    await world.post("repos", name="work")
+    _, place = await world.mounted("one", (await world.key(scope))["key"])
+    change = await world.post("work/changes", base_change_id="z" * 32, files=[{"path": "a", "content": "MQ=="}])
+    await world.http.patch("/my-org/work/bookmarks/main", json={"change_id": change["id"]})
+    assert (place / "a").read_text() == "1"
+    if scope == "write":
+        (place / "b").write_text("2")
+        assert await world.files() == ["a", "b"]
+        assert await world.head() == change["id"]
