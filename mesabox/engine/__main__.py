@@ -109,7 +109,7 @@ def _listen(settings: EngineSettings) -> socket.socket:
     from mesabox.engine.endpoint import Endpoint
 
     before = Endpoint.read(settings.state / "engine.json")
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else no TCP_NODELAY: 40 ms
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(("127.0.0.1", before.port if before else 0))

@@ -37,7 +37,7 @@ if [ "$form" != again ]; then
   unset credential
 fi
 [ -z "$revs" ] || export MESA_REPO_REVS="$revs"
-if [ "$place" = memory ] && [ -d /dev/shm ] && [ -w /dev/shm ]; then
+if [ "$place" = memory ] && [ -w /dev/shm ] && [ -z "${MESABOX_DOOR:-}" ]; then
   export XDG_CONFIG_HOME=/dev/shm/mesabox-config
   mkdir -p -m 700 "$XDG_CONFIG_HOME"
 fi
@@ -46,8 +46,8 @@ live() {
   ls -A "$1" >/dev/null 2>&1 || return 1
   [ -L "$1" ] || [ "$(stat -c %d "$1" 2>/dev/null)" != "$(stat -c %d "$HOME")" ]
 }
-stamp=/dev/shm; [ -w "$stamp" ] || stamp=/tmp
-: > "$stamp/.mesabox-mounted"
+mkdir -p "${root%/*}"
+: > "${root%/*}/.mesabox-mounted"
 for repo in "$@"; do
   tries=0
   until live "$root/$org/$repo"; do
@@ -62,7 +62,8 @@ done
 """argv: org, form (key | token | again), MESA_REPO_REVS or empty, config place (memory | home), repos.
 
 The credential is the one line on stdin. Prints ``rw|ro <folder>`` a repo once each is a mount that lists; exit 74 when
-mesa failed, 75 when the mount does not answer.
+mesa failed, 75 when the mount does not answer. ``memory`` is for sprites that are destroyed at the end; in an engine
+without isolation (MESABOX_DOOR tells) /dev/shm would be the machine's, and the sprite's folder goes anyway.
 """
 
 UNMOUNT = """set -u
@@ -80,7 +81,7 @@ done
 """
 """No ``mesa unmount`` is attested for the real CLI: then its daemon is told to end, which unmounts."""
 
-WRITTEN = """stamp=/dev/shm/.mesabox-mounted; [ -e "$stamp" ] || stamp=/tmp/.mesabox-mounted
+WRITTEN = """stamp=$HOME/.local/share/mesa/.mesabox-mounted
 cd "$1" 2>/dev/null && [ -e "$stamp" ] || exit 0
 find . -type f -newer "$stamp" -exec wc -c {} + 2>/dev/null | grep -v '^ *[0-9]* total$'
 exit 0
