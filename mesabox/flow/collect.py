@@ -11,7 +11,7 @@ from mesabox.flow.services import Services
 
 _DEEPEST = 10
 _SETTLE_LIMIT = 10.0
-_QUIET = 1.0
+_QUIET = 0.5
 _EMPTY_ROOT = "z" * 32
 
 
@@ -52,8 +52,8 @@ async def note_base(repos: RepoHost, repo: str, bookmark: str, change_id: str) -
 
 async def collect(services: Services, repo: str, base: Base, *, sprite: str, folder: str) -> Changes:
     """Wait until Mesa has every file that was written in the mount, then compare."""
-    written = await _written(services, sprite, folder)
-    change = await _settled(services.repos, repo, base, written)
+    written, head = await asyncio.gather(_written(services, sprite, folder), _head(services.repos, repo, base.bookmark))
+    change = await _settled(services.repos, repo, base, written, head)
     if change is None or change.commit_oid == base.commit_oid:
         return Changes(base.change_id, base.commit_oid, base.commit_oid, (), 0, 0, "")
     if base.tree is None:
@@ -68,7 +68,9 @@ async def _written(services: Services, sprite: str, folder: str) -> dict[str, in
     return {path.strip().removeprefix("./"): int(size) for size, _, path in lines if size.isdecimal()}
 
 
-async def _settled(repos: RepoHost, repo: str, base: Base, written: Mapping[str, int]) -> Change | None:
+async def _settled(
+    repos: RepoHost, repo: str, base: Base, written: Mapping[str, int], change: Change | None
+) -> Change | None:
     """The bookmark's change once each written file is there with its size, or the commit has come to rest.
 
     Ignored files never arrive, so rest is enough; None while the repo is still empty.
@@ -76,7 +78,6 @@ async def _settled(repos: RepoHost, repo: str, base: Base, written: Mapping[str,
     loop = asyncio.get_running_loop()
     deadline, seen, since = loop.time() + _SETTLE_LIMIT, "", loop.time()
     while True:
-        change = await _head(repos, repo, base.bookmark)
         commit = change.commit_oid if change else ""
         if not written or (change and await _has_all(repos, repo, change, written)):
             return change
@@ -86,6 +87,7 @@ async def _settled(repos: RepoHost, repo: str, base: Base, written: Mapping[str,
         if now - since > _QUIET or now > deadline:
             return change
         await asyncio.sleep(0.1)
+        change = await _head(repos, repo, base.bookmark)
 
 
 async def _head(repos: RepoHost, repo: str, bookmark: str) -> Change | None:

@@ -13,7 +13,7 @@ if ! command -v mesa >/dev/null 2>&1; then
   command -v curl >/dev/null 2>&1 || {{ say 'curl is needed to install mesa and is not there'; exit 71; }}
   curl -fsSL {INSTALLER} | sh -s -- --yes >&2 || {{ say 'the installer of mesa failed'; exit 72; }}
   command -v mesa >/dev/null 2>&1 || {{ say 'mesa is not on PATH after its installer ran'; exit 72; }}
-  echo installed
+  echo 'mesa installed'
 fi
 if [ "$(id -u)" != 0 ] && [ -f /etc/fuse.conf ] && ! grep -qs '^[[:space:]]*user_allow_other' /etc/fuse.conf; then
   if [ -w /etc/fuse.conf ]; then run=; else run=as_root; fi
@@ -22,9 +22,8 @@ fi
 if [ -e /dev/fuse ] && {{ ! [ -r /dev/fuse ] || ! [ -w /dev/fuse ]; }}; then
   chmod 666 /dev/fuse 2>/dev/null || as_root chmod 666 /dev/fuse || {{ say '/dev/fuse cannot be opened'; exit 73; }}
 fi
-mesa version 2>/dev/null | head -n 1
 """
-"""Exit 0 when ``mesa`` can mount; 71 no curl, 72 no mesa, 73 no FUSE. Prints mesa's version."""
+"""Exit 0 when ``mesa`` can mount; 71 no curl, 72 no mesa, 73 no FUSE. Says so when it had to install it."""
 
 MOUNT = """set -u
 org=$1 form=$2 revs=$3 place=$4; shift 4

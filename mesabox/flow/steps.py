@@ -114,7 +114,7 @@ async def answer(services: Services, sprite: str) -> None:
 
 
 async def prepare_mesa(services: Services, sprite: str) -> str:
-    """``mesa`` on PATH and FUSE usable, whatever was there before. Returns mesa's version line."""
+    """``mesa`` on PATH and FUSE usable, whatever was there before. Returns what had to be done, if anything."""
     done = await services.sandboxes.run(sprite, scripts.sh(scripts.PREPARE), timeout=_PREPARE_LIMIT)
     if done.exit_code == 0:
         return _last_line(done.stdout)
