@@ -174,6 +174,7 @@ def confine(tier: Tier, pids: int | None, uid: int = 0) -> None:
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     privileges.bound_capabilities()
     privileges.limit_processes(pids)
+    privileges.leave_no_core()
     privileges.filter_calls(fake_root=single)
     if uid:
         privileges.become(uid, uid)

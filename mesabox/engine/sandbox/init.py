@@ -61,6 +61,7 @@ def _serve(channel: Channel) -> NoReturn:
     wake.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+    _reap()  # who ended before the handler was there gave no sign
     while True:
         ready, _, _ = select.select([channel.sock, woken], [], [])
         if woken in ready:

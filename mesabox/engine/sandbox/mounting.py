@@ -10,43 +10,57 @@ from pathlib import Path
 
 from mesabox.engine.sandbox import syscalls
 
-_NOFOLLOW = 8  # UMOUNT_NOFOLLOW
 _TRIES = 20
 _PAUSE = 0.01
 
 
-def place(mount_fd: int, path: str, *, read_only: bool, uid: int) -> None:
-    """Attach at ``path``, whose missing folders are made as ``uid``; a mount that is there already is replaced."""
-    with _as_user(uid):
-        os.makedirs(path, exist_ok=True)
-    remove(path)
-    if read_only:
-        syscalls.mount_setattr(mount_fd, set_flags=syscalls.MOUNT_ATTR_RDONLY)
-    syscalls.move_mount(mount_fd, path)
+class Mounts:
+    """What has been placed, each held by its descriptor: a sprite may rename the folders above a mount, and does not
+    get rid of it by that. ``proc``: the host's /proc, in which this process can be seen."""
 
+    def __init__(self, proc: int) -> None:
+        self._proc = proc
+        self._placed: dict[str, int] = {}
 
-def remove(path: str) -> None:
-    """Lazily, so that an open file is no obstacle. Nothing mounted there is fine."""
-    try:
-        syscalls.umount2(path, syscalls.MNT_DETACH | _NOFOLLOW)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOENT):
-            raise
+    def place(self, mount_fd: int, path: str, *, read_only: bool, uid: int) -> None:
+        """Attach at ``path``, whose missing folders are made as ``uid``; a mount that is there already is replaced."""
+        self.remove(path)
+        with _as_user(uid):
+            os.makedirs(path, exist_ok=True)
+        if read_only:
+            syscalls.mount_setattr(mount_fd, set_flags=syscalls.MOUNT_ATTR_RDONLY)
+        syscalls.move_mount(mount_fd, path)
+        self._placed[path] = os.dup(mount_fd)
 
+    def remove(self, path: str) -> None:
+        """Lazily, so that an open file is no obstacle. Nothing placed there is fine."""
+        fd = self._placed.pop(path, None)
+        if fd is not None:
+            try:
+                os.fchdir(fd)
+                syscalls.umount2(".", syscalls.MNT_DETACH)
+            finally:
+                os.chdir("/")
+                os.close(fd)
 
-def make_read_only(path: str) -> None:
-    """No more writing below ``path``, whatever it takes: the processes that write there are killed."""
-    for _ in range(_TRIES):
-        try:
-            syscalls.mount_setattr(syscalls.AT_FDCWD, path=path, set_flags=syscalls.MOUNT_ATTR_RDONLY)
-            return
-        except OSError as error:
-            if error.errno != errno.EBUSY:
-                raise
-        for process in _writers(os.path.realpath(path)):
-            _kill(process)
-        time.sleep(_PAUSE)
-    remove(path)
+    def make_read_only(self, path: str) -> None:
+        """No more writing to what was placed at ``path``, whatever it takes: processes that write there are killed."""
+        for _ in range(_TRIES):
+            try:
+                syscalls.mount_setattr(self._placed[path], set_flags=syscalls.MOUNT_ATTR_RDONLY)
+                return
+            except KeyError:
+                return
+            except OSError as error:
+                if error.errno != errno.EBUSY:
+                    raise
+            for process in _writers(self._present_path(path)):
+                _kill(process)
+            time.sleep(_PAUSE)
+        self.remove(path)
+
+    def _present_path(self, path: str) -> str:
+        return os.readlink(f"self/fd/{self._placed[path]}", dir_fd=self._proc)
 
 
 def link(target: str, path: str) -> None:

@@ -167,6 +167,11 @@ def limit_processes(count: int | None) -> None:
         _limit(0, resource.RLIMIT_NPROC, count)
 
 
+def leave_no_core() -> None:
+    """1 and not 0, which the kernel heeds even where cores are piped to a program of the host's."""
+    _limit(0, resource.RLIMIT_CORE, 1)
+
+
 def limit_memory(pid: int, size: int) -> None:
     """Bytes for each process ``pid`` starts: the second best, where there is no control group for all of them."""
     _limit(pid, resource.RLIMIT_DATA, size)

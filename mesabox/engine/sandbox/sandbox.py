@@ -18,7 +18,7 @@ from mesabox.engine.sandbox.launch import SandboxHost
 from mesabox.engine.sandbox.link import Link, SandboxGone, check, receive_message
 from mesabox.engine.sandbox.places import HOME
 from mesabox.engine.sandbox.process import Process
-from mesabox.engine.sandbox.values import SandboxSpec
+from mesabox.engine.sandbox.values import CannotStart, SandboxSpec
 
 __all__ = ["Sandbox", "SandboxGone", "create"]
 
@@ -30,8 +30,23 @@ _STREAMS = ("stdin", "stdout", "stderr")
 
 async def create(spec: SandboxSpec, host: SandboxHost) -> "Sandbox":
     """Ask the zygote for a builder and see it through: prepared folders, the user namespace's map, its descriptors."""
+    creating = asyncio.get_running_loop().create_task(_create(spec, host))
+    try:
+        return await asyncio.shield(creating)
+    except asyncio.CancelledError:
+        creating.add_done_callback(_dismiss)
+        raise
+
+
+async def _create(spec: SandboxSpec, host: SandboxHost) -> "Sandbox":
     channel, fds = await asyncio.to_thread(_build, spec, host)
     return Sandbox(spec, host, channel.sock, fds)
+
+
+def _dismiss(creating: "asyncio.Task[Sandbox]") -> None:
+    """Whoever wanted it has gone."""
+    if not creating.cancelled() and creating.exception() is None:
+        creating.result().kill()
 
 
 def _build(spec: SandboxSpec, host: SandboxHost) -> tuple[Channel, list[int]]:
@@ -85,13 +100,13 @@ class Sandbox:
         for fd in self._alive:
             loop.add_reader(fd, self._one_ended, fd)
         for link in self._links.values():
-            link.ended.add_done_callback(lambda _: self._kill())
+            link.ended.add_done_callback(lambda _: self.kill())
 
     def _one_ended(self, fd: int) -> None:
         self._loop.remove_reader(fd)
         self._left.discard(fd)
         if self._left:
-            self._kill()
+            self.kill()
             return
         for link in self._links.values():
             link.close()
@@ -100,8 +115,8 @@ class Sandbox:
         if not self.died.done():
             self.died.set_result(None)
 
-    def _kill(self) -> None:
-        """Process 1 first, so that the spawners can reap what they started; they end when it has."""
+    def kill(self) -> None:
+        """Begin its end. Process 1 first, so that the spawners can reap what they started; they end when it has."""
         if not self._host.isolated:
             self._links["root"].close()
         elif self._first in self._left:
@@ -123,6 +138,8 @@ class Sandbox:
 
         fds: used as its 0, 1 and 2 instead; they stay the caller's. CannotStart: 127 not found, 126 not to be run.
         """
+        if not argv:
+            raise CannotStart(127, "no command")
         command = {
             "argv": list(argv),
             "env": {**self._environment(user, tty is not None), **env},
@@ -157,7 +174,7 @@ class Sandbox:
         await self._root("place", [mount_fd], path=path, read_only=read_only, uid=uid)
 
     async def remove_mount(self, path: str) -> None:
-        """Lazily; absent is fine, and so is a sandbox that has ended."""
+        """Lazily; absent is fine, and so is a sandbox that has ended. By the path it was placed at."""
         with suppress(SandboxGone):
             await self._root("remove" if self._host.isolated else "unlink", path=path)
 
@@ -185,8 +202,10 @@ class Sandbox:
 
     async def in_network(self, act: Callable[[], Made]) -> Made:
         """Run ``act`` inside the sandbox's network namespace with the daemon's own rights."""
-        if self._network is None:
+        if not self._host.isolated:
             return act()
+        if self._network is None:
+            raise SandboxGone("the sandbox has ended")
         return await asyncio.wrap_future(_in_network(os.dup(self._network), act))
 
     async def processes(self) -> int:
@@ -205,7 +224,7 @@ class Sandbox:
 
     async def stop(self) -> None:
         """Kill all, and wait until it is reaped and unmounted."""
-        self._kill()
+        self.kill()
         try:
             await asyncio.wait_for(asyncio.shield(self.died), _STOP_SECONDS)
         except TimeoutError:

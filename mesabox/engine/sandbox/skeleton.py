@@ -41,6 +41,11 @@ _CREDENTIALS = re.compile(rb"://[^/\s]*@")
 _LOCAL_DEPTH = 5
 _LOCAL_FOLDERS = 500
 
+_APT_HINT = """\
+DPkg::Pre-Invoke { "echo 'note: /usr is the machine\\'\\'s own, and this engine runs as an ordinary user: packages that \
+put files there fail. As root (sudo mesabox ...) they work; pip, npm and the like do here, below $HOME.' >&2"; };
+"""
+
 _SUDOERS = """\
 Defaults env_reset
 Defaults secure_path="/.sprite/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -148,6 +153,8 @@ class Skeleton:
             self._write("etc/sudoers", _SUDOERS, 0o440)
         if identity.sprite_uid(self.tier) == 0:
             self._write("etc/apt/apt.conf.d/99single-id", 'APT::Sandbox::User "root";\n')
+        if self.tier != "root":
+            self._write("etc/apt/apt.conf.d/99usr-of-the-host", _APT_HINT)
         self._link("etc/mtab", "/proc/mounts")
 
     def _local(self) -> None:

@@ -3,6 +3,7 @@
 Each message has an ``id``; the answer carries the same. ``{"exited": id, "status": n}`` tells of a command's end.
 """
 
+import errno
 import os
 import select
 import signal
@@ -28,6 +29,7 @@ class Spawner:
         self._channel = channel
         self._places = places
         self._proc = proc
+        self._mounts = mounting.Mounts(proc)
         self._init = init
         self._running: dict[int, int] = {}
         self._handlers: dict[str, Handler] = {
@@ -51,6 +53,7 @@ class Spawner:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+            self._reap(until)  # who ended before the handler was there gave no sign
             while True:
                 self._turn(woken, until)
         if at_end is not None:
@@ -75,6 +78,8 @@ class Spawner:
             answer, given = {"cannot_start": [error.exit_code, error.message]}, []
         except OSError as error:
             answer, given = {"errno": error.errno, "text": error.strerror, "path": error.filename}, []
+        except (ValueError, TypeError, LookupError) as error:  # such as a path with a NUL byte: nobody else's loss
+            answer, given = {"errno": errno.EINVAL, "text": str(error), "path": None}, []
         finally:
             close_all(fds)
         self._channel.send({"id": message["id"], **answer}, given)
@@ -122,15 +127,15 @@ class Spawner:
         return {"pid": pid}, []
 
     def _place(self, message: Message, fds: list[int]) -> Answer:
-        mounting.place(fds[0], message["path"], read_only=message["read_only"], uid=message["uid"])
+        self._mounts.place(fds[0], message["path"], read_only=message["read_only"], uid=message["uid"])
         return {}, []
 
     def _remove(self, message: Message, fds: list[int]) -> Answer:
-        mounting.remove(message["path"])
+        self._mounts.remove(message["path"])
         return {}, []
 
     def _read_only(self, message: Message, fds: list[int]) -> Answer:
-        mounting.make_read_only(message["path"])
+        self._mounts.make_read_only(message["path"])
         return {}, []
 
     def _link(self, message: Message, fds: list[int]) -> Answer:

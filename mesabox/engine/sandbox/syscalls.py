@@ -91,6 +91,14 @@ def _system_call(call: str, number: int, *arguments: object) -> int:
     return _checked(call, _libc.syscall(ctypes.c_long(number), *wide))
 
 
+def _path(path: PathLike) -> bytes:
+    """ValueError for an embedded NUL, at which the kernel would stop reading."""
+    name = os.fsencode(path)
+    if b"\0" in name:
+        raise ValueError("a path with a NUL byte")
+    return name
+
+
 def _sized(value: ctypes.Structure) -> tuple[object, int]:
     return ctypes.byref(value), ctypes.sizeof(value)
 
@@ -105,17 +113,17 @@ def setns(fd: int, flags: int = 0) -> None:
 
 
 def mount(source: PathLike | None, target: PathLike, kind: str | None, flags: int = 0, data: str = "") -> None:
-    origin = None if source is None else os.fsencode(source)
+    origin = None if source is None else _path(source)
     name = None if kind is None else kind.encode()
-    _libc_call("mount", origin, os.fsencode(target), name, ctypes.c_ulong(flags), data.encode() or None)
+    _libc_call("mount", origin, _path(target), name, ctypes.c_ulong(flags), data.encode() or None)
 
 
 def umount2(target: PathLike, flags: int = 0) -> None:
-    _libc_call("umount2", os.fsencode(target), flags)
+    _libc_call("umount2", _path(target), flags)
 
 
 def pivot_root(new_root: PathLike, put_old: PathLike) -> None:
-    _libc_call("pivot_root", os.fsencode(new_root), os.fsencode(put_old))
+    _libc_call("pivot_root", _path(new_root), _path(put_old))
 
 
 def fsopen(kind: str) -> int:
@@ -157,12 +165,12 @@ def fsmount(fs: int, attributes: int = 0) -> int:
 def open_tree(path: PathLike, *, dir_fd: int = AT_FDCWD, recursive: bool = False) -> int:
     """A detached copy of the mount at ``path`` (of ``dir_fd`` itself when ``path`` is empty)."""
     flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
-    return _system_call("open_tree", _OPEN_TREE, dir_fd, os.fsencode(path), flags)
+    return _system_call("open_tree", _OPEN_TREE, dir_fd, _path(path), flags)
 
 
 def move_mount(mount_fd: int, path: PathLike, *, dir_fd: int = AT_FDCWD) -> None:
     """Attach a detached mount at ``path``, or onto ``dir_fd`` itself when ``path`` is empty."""
-    target = os.fsencode(path)
+    target = _path(path)
     flags = _MOVE_FROM_EMPTY_PATH | (0 if target else _MOVE_TO_EMPTY_PATH)
     _system_call("move_mount", _MOVE_MOUNT, mount_fd, b"", dir_fd, target, flags)
 
@@ -180,12 +188,12 @@ def mount_setattr(
     """Change MOUNT_ATTR_* of the mount ``mount_fd`` is on; ``userns_fd`` goes with MOUNT_ATTR_IDMAP."""
     flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
     attributes = _MountAttr(set_flags, clear_flags, propagation, userns_fd)
-    _system_call("mount_setattr", _MOUNT_SETATTR, mount_fd, os.fsencode(path), flags, *_sized(attributes))
+    _system_call("mount_setattr", _MOUNT_SETATTR, mount_fd, _path(path), flags, *_sized(attributes))
 
 
 def openat2(path: PathLike, flags: int, mode: int = 0, *, dir_fd: int = AT_FDCWD, resolve: int = 0) -> int:
     how = _OpenHow(flags | os.O_CLOEXEC, mode, resolve)
-    return _system_call("openat2", _OPENAT2, dir_fd, os.fsencode(path), *_sized(how))
+    return _system_call("openat2", _OPENAT2, dir_fd, _path(path), *_sized(how))
 
 
 def prctl(option: int, argument: int = 0, second: int = 0) -> int:
@@ -221,7 +229,7 @@ def inotify_init1(flags: int = os.O_CLOEXEC | os.O_NONBLOCK) -> int:
 
 
 def inotify_add_watch(fd: int, path: PathLike, mask: int) -> int:
-    return _libc_call("inotify_add_watch", fd, os.fsencode(path), ctypes.c_uint32(mask))
+    return _libc_call("inotify_add_watch", fd, _path(path), ctypes.c_uint32(mask))
 
 
 def inotify_rm_watch(fd: int, watch: int) -> None:

@@ -4,6 +4,7 @@ import gc
 import os
 import select
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -82,19 +83,25 @@ class _Zygote:
     def _await_request(self) -> None:
         """A new spare is made when nothing is asked for a moment, so as not to slow down the one being built."""
         if self._spare is None and not select.select([self._channel.sock], [], [], _MOMENT)[0]:
-            self._spare = self._fork()
+            with suppress(BlockingIOError):  # too many processes: tried again when one is needed
+                self._spare = self._fork()
             cgroups.sweep()
 
     def _hand_over(self, message: Message, fds: Sequence[int]) -> None:
-        builder, self._spare = self._spare or self._fork(), None
+        """An order that no process can be made for is dropped: its channel ends, and the daemon sees that."""
         try:
-            builder.send(message, fds)
-        except ConnectionError:  # the spare has died: killed for memory, perhaps
+            builder, self._spare = self._spare or self._fork(), None
+            try:
+                builder.send(message, fds)
+            except ConnectionError:  # the spare has died: killed for memory, perhaps
+                builder.close()
+                builder = self._fork()
+                builder.send(message, fds)
             builder.close()
-            builder = self._fork()
-            builder.send(message, fds)
-        builder.close()
-        close_all(fds)
+        except BlockingIOError as error:
+            print(f"zygote: {error}", file=sys.stderr, flush=True)
+        finally:
+            close_all(fds)
 
     def _fork(self) -> Channel:
         ours, theirs = Channel.pair()

@@ -333,3 +333,38 @@ async def memory_is_bounded(stage):
     done = await stage.run(sandbox, "python3", "-c", program)
     assert done.code != 0 and "big" not in done.out, done
     await sandbox.stop()
+
+
+async def odd_requests_are_refused_and_nothing_else(stage):
+    from mesabox.engine.sandbox.host import CannotStart
+
+    sandbox = await stage.sandbox()
+    for path in ("/tmp/a\0b", "/tmp/\ud800", "relative"):
+        for asking in (
+            sandbox.open_file(path, os.O_RDONLY, user="sprite"),
+            sandbox.file_op("stat", user="sprite", path=path),
+        ):
+            with contextlib.suppress(OSError):
+                await asking
+                raise AssertionError(path)
+    for argv, env in (([], {}), (["a\0b"], {}), (["true"], {"a=b": "c"}), (["true"], {"a": "b\0"})):
+        with contextlib.suppress(CannotStart):
+            (await sandbox.spawn(argv, env=env)).close()
+            raise AssertionError((argv, env))
+    assert (await stage.run(sandbox, "true")).code == 0
+    await sandbox.stop()
+
+
+async def a_cancelled_create_leaves_nothing(stage):
+    await (await stage.sandbox()).stop()
+    before = sorted(os.listdir("/proc/self/fd"))
+    for delay in (0, 0.001, 0.005):
+        creating = asyncio.create_task(stage.sandbox(upper=f"u{delay}"))
+        await asyncio.sleep(delay)
+        creating.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await (await creating).stop()
+    deadline = time.monotonic() + 5
+    while sorted(os.listdir("/proc/self/fd")) != before and time.monotonic() < deadline:
+        await asyncio.sleep(0.02)
+    assert sorted(os.listdir("/proc/self/fd")) == before

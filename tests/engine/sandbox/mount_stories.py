@@ -84,3 +84,16 @@ async def _place(stage, sandbox, fd, read_only=False):
     copy = clone(fd, read_only=read_only)
     await sandbox.place_mount(copy, MOUNT, read_only=read_only)
     os.close(copy)
+
+
+async def renaming_the_folders_above_keeps_nothing(stage):
+    sandbox = await stage.sandbox()
+    await _place(stage, sandbox, _overlay(stage))
+    await stage.shell(sandbox, f"mv ~/.local ~/kept; mkdir -p {MOUNT}")
+    kept = MOUNT.replace(".local", "kept")
+    assert (await stage.shell(sandbox, f"echo x > {kept}/x")).code == 0
+    await sandbox.make_read_only(MOUNT)
+    assert (await stage.shell(sandbox, f"echo y > {kept}/y")).code != 0
+    await sandbox.remove_mount(MOUNT)
+    assert (await stage.run(sandbox, "ls", kept)).out == ""
+    await sandbox.stop()

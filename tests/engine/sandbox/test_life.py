@@ -22,6 +22,8 @@ ALL = [*ISOLATED, "none"]
         "special_files_do_not_hang",
         "daemons_count_and_die",
         "a_cancelled_spawn_leaves_nothing",
+        "a_cancelled_create_leaves_nothing",
+        "odd_requests_are_refused_and_nothing_else",
     ],
 )
 def test_everywhere(play, story, tier):

@@ -8,7 +8,9 @@ STORIES = str(Path(__file__).with_name("mount_stories.py"))
 
 
 @pytest.mark.parametrize("tier", ["root", "subids", "single", "noproc"])
-@pytest.mark.parametrize("story", ["both_see_each_others_edits", "read_only_stays_so"])
+@pytest.mark.parametrize(
+    "story", ["both_see_each_others_edits", "read_only_stays_so", "renaming_the_folders_above_keeps_nothing"]
+)
 def test_mounts(play, story, tier):
     play(STORIES, story, tier)
 
