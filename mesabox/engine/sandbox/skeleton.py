@@ -42,8 +42,8 @@ _LOCAL_DEPTH = 5
 _LOCAL_FOLDERS = 500
 
 _APT_HINT = """\
-DPkg::Pre-Invoke { "echo 'note: /usr is the machine\\'\\'s own, and this engine runs as an ordinary user: packages that \
-put files there fail. As root (sudo mesabox ...) they work; pip, npm and the like do here, below $HOME.' >&2"; };
+DPkg::Pre-Invoke { "echo 'note: /usr is that of the machine, and an engine of an ordinary user cannot change it: \
+packages that put files there fail. They work in an engine of root; pip and npm work here, below HOME.' >&2"; };
 """
 
 _SUDOERS = """\
