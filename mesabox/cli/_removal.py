@@ -21,7 +21,7 @@ class Removal:
         """Runs of the local engine are undone there, whatever answers now."""
         for engine in dict.fromkeys(leftover.where.engine for leftover in found):
             group = [leftover for leftover in found if leftover.where.engine == engine]
-            async with self.board.with_settings(engine=engine).services() as services:
+            async with self._board_of(engine).services() as services:
                 for leftover in group:
                     if (elsewhere := leftovers.unreachable(leftover, services.flow.where)) is not None:
                         self.failed += [(resource, elsewhere) for resource in leftover.resources]
@@ -30,6 +30,14 @@ class Removal:
                     self.removed += undone.removed
                     self.gone += undone.gone
                     self.failed += undone.failed
+
+    def _board_of(self, engine: str) -> Switchboard:
+        """The one that answers anyway, where it is that engine."""
+        try:
+            answers = self.board.choice().name
+        except MesaboxError:
+            answers = ""
+        return self.board if answers == engine else self.board.with_settings(engine=engine)
 
     async def destroy_unrecorded(self, sprites: list[str]) -> None:
         """Sprites named by hand that no record knows, or that were there before."""
