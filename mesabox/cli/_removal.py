@@ -34,10 +34,10 @@ class Removal:
     def _board_of(self, engine: str) -> Switchboard:
         """The one that answers anyway, where it is that engine."""
         try:
-            answers = self.board.choice().name
+            answers = self.board.choice().name == engine
         except MesaboxError:
-            answers = ""
-        return self.board if answers == engine else self.board.with_settings(engine=engine)
+            answers = False
+        return self.board if answers else self.board.with_settings(engine=engine)
 
     async def destroy_unrecorded(self, sprites: list[str]) -> None:
         """Sprites named by hand that no record knows, or that were there before."""
