@@ -27,6 +27,7 @@ def overlay(lowers: Sequence[Layer], upper: Layer | None, work: Layer | None, *,
             options.append(("upperdir", opened.enter_context(_named(upper))))
             options.append(("workdir", opened.enter_context(_named(work))))
         flags = ["userxattr"] if userxattr else []
+        options.append(("index", "off"))  # with it on, an upper cannot be used again until its last use is synced
         if not userxattr:  # which turns both off by itself: an upper is read as plain files
             options += [("redirect_dir", "off"), ("metacopy", "off")]
         try:

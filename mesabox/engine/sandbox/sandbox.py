@@ -79,7 +79,7 @@ def _see_through(channel: Channel, mapping: identity.Mapping) -> list[int]:
 
 
 class Sandbox:
-    """``died`` resolves when it has ended, by itself or by ``stop``, and nothing of it is mounted any more."""
+    """``died`` resolves when all of its processes have ended, by themselves or by ``stop``."""
 
     def __init__(self, spec: SandboxSpec, host: SandboxHost, root: socket.socket, fds: list[int]) -> None:
         loop = asyncio.get_running_loop()
@@ -91,35 +91,40 @@ class Sandbox:
         self._links = {"root": root_link, "sprite": root_link}
         self._network: int | None = None
         self._alive = fds
+        self._all_dead = False
         if host.isolated:
             *self._alive, sprite, self._network = fds
             self._links["sprite"] = Link(socket.socket(fileno=sprite))
-        self._first = self._alive[0]
-        self._left = set(self._alive)
         self._starting: set[asyncio.Task[Process]] = set()
-        for fd in self._alive:
-            loop.add_reader(fd, self._one_ended, fd)
+        loop.add_reader(self._first, self._first_ended)
         for link in self._links.values():
-            link.ended.add_done_callback(lambda _: self.kill())
+            link.ended.add_done_callback(lambda _: self._look_for_end())
 
-    def _one_ended(self, fd: int) -> None:
-        self._loop.remove_reader(fd)
-        self._left.discard(fd)
-        if self._left:
+    @property
+    def _first(self) -> int:
+        return self._alive[0]
+
+    def _first_ended(self) -> None:
+        """Process 1 ends after all others inside."""
+        self._loop.remove_reader(self._first)
+        self._all_dead = True
+        self._look_for_end()
+
+    def _look_for_end(self) -> None:
+        """The spawners let go before the kernel unmounts, which syncs the whole disk and can take seconds: not waited
+        for, as nobody is left to write."""
+        if not self._all_dead:
             self.kill()
-            return
-        for link in self._links.values():
-            link.close()
-        close_all([*self._alive, self._network])
-        self._alive, self._network = [], None
-        if not self.died.done():
+        elif all(link.ended.done() for link in self._links.values()) and not self.died.done():
+            close_all([*self._alive, self._network])
+            self._network = None
             self.died.set_result(None)
 
     def kill(self) -> None:
         """Begin its end. Process 1 first, so that the spawners can reap what they started; they end when it has."""
         if not self._host.isolated:
             self._links["root"].close()
-        elif self._first in self._left:
+        elif not self._all_dead:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._first, signal.SIGKILL)
 
@@ -223,12 +228,12 @@ class Sandbox:
         return await self._links["root"].call(op, fds, **arguments)
 
     async def stop(self) -> None:
-        """Kill all, and wait until it is reaped and unmounted."""
+        """Kill all, and wait until it is reaped."""
         self.kill()
         try:
             await asyncio.wait_for(asyncio.shield(self.died), _STOP_SECONDS)
         except TimeoutError:
-            for fd in list(self._left):
+            for fd in self._alive:
                 with suppress(OSError):
                     signal.pidfd_send_signal(fd, signal.SIGKILL)
             await self.died
