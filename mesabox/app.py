@@ -9,6 +9,7 @@ TYPE_CHECKING = False  # importing typing takes as long as starting the interpre
 if TYPE_CHECKING:
     from mesabox.cli._command import Call
     from mesabox.errors import MesaboxError
+    from mesabox.flow.redaction import Redactor
     from mesabox.ui.result import Result
     from mesabox.ui.streams import Streams
 
@@ -48,13 +49,14 @@ def main(argv: "list[str] | None" = None, streams: "Streams | None" = None) -> i
 def _answer(words: "list[str]", outside: "Streams") -> int:
     from mesabox.cli._options import Flags, HelpWanted
     from mesabox.cli._tree import flags_of_refusal, read
+    from mesabox.flow.redaction import Redactor
     from mesabox.ui.render import show
 
-    flags, call = Flags.glimpse(words), None
+    flags, call, redactor = Flags.glimpse(words), None, Redactor()
     try:
         call = read(words)
         flags = call.flags
-        command, result = call.path, _run(call, outside)
+        command, result = call.path, _run(call, outside, redactor)
     except HelpWanted as wanted:
         command, result = "help", _help(wanted.text)
     except BrokenPipeError:
@@ -62,19 +64,20 @@ def _answer(words: "list[str]", outside: "Streams") -> int:
     except (Exception, KeyboardInterrupt) as failure:
         flags = call.flags if call else flags_of_refusal(failure, words)
         if flags.debug:
-            outside.stderr.write(_traceback(failure))
-        command, result = _failed(failure, call)
+            outside.stderr.write(redactor.text(_traceback(failure)))
+        command, result = _failed(failure, call, redactor)
     streams = outside.told(no_color=flags.no_color, no_input=flags.no_input)
-    show(streams, flags.manner(), command, result, runs_a_command=command in RUNS_A_COMMAND)
+    runs = command in RUNS_A_COMMAND
+    show(streams, flags.manner(), command, result.redacted(redactor), runs_a_command=runs)
     return int(result.exit_code)
 
 
-def _run(call: "Call", outside: "Streams") -> "Result":
+def _run(call: "Call", outside: "Streams", redactor: "Redactor") -> "Result":
     from mesabox.switchboard import Switchboard
 
     flags = call.flags
     streams = outside.told(no_color=flags.no_color, no_input=flags.no_input)
-    board = Switchboard(streams, flags.manner(), flags.settings())
+    board = Switchboard(streams, flags.manner(), flags.settings(), redactor)
     try:
         return call.run(board)
     finally:
@@ -87,12 +90,12 @@ def _help(text: str) -> "Result":
     return Result(data={"help": text}, view=[text + "\n"], quiet=[text])
 
 
-def _failed(failure: BaseException, call: "Call | None") -> "tuple[str, Result]":
+def _failed(failure: BaseException, call: "Call | None", redactor: "Redactor") -> "tuple[str, Result]":
     """(command, result). Before the words parsed, the command is the one that refused them."""
     from mesabox.errors import ExitCode, Interrupted, OutcomeUnknown, ServiceError, TryLater, UsageProblem
     from mesabox.ui.result import Result
 
-    error, command = _as_mesabox_error(failure), call.path if call else _refusing(failure)
+    error, command = _as_mesabox_error(failure, redactor), call.path if call else _refusing(failure)
     if call is None or command not in RUNS_A_COMMAND or isinstance(error, UsageProblem):
         return command, Result.of_error(error)
     if isinstance(error, Interrupted):
@@ -103,13 +106,13 @@ def _failed(failure: BaseException, call: "Call | None") -> "tuple[str, Result]"
     )
 
 
-def _as_mesabox_error(failure: BaseException) -> "MesaboxError":
+def _as_mesabox_error(failure: BaseException, redactor: "Redactor") -> "MesaboxError":
     from typer import TyperException
 
     from mesabox.errors import Failed, Interrupted, MesaboxError, UsageProblem
 
     if isinstance(failure, BaseExceptionGroup):  # of a task group: the first failure is the one that ended the others
-        return _as_mesabox_error(failure.exceptions[0])
+        return _as_mesabox_error(failure.exceptions[0], redactor)
     if isinstance(failure, MesaboxError):
         return failure
     if isinstance(failure, TyperException):
@@ -124,7 +127,7 @@ def _as_mesabox_error(failure: BaseException) -> "MesaboxError":
             fix="make it writable or free space there; MESABOX_HOME=DIR keeps everything elsewhere",
             code="os_error",
         )
-    return _bug(failure)
+    return _bug(failure, redactor)
 
 
 def _refusing(failure: BaseException) -> str:
@@ -133,11 +136,11 @@ def _refusing(failure: BaseException) -> str:
     return context.command_path.partition(" ")[2] if context else ""
 
 
-def _bug(failure: BaseException) -> "MesaboxError":
+def _bug(failure: BaseException, redactor: "Redactor") -> "MesaboxError":
     from mesabox.config.paths import keep_crash_log
     from mesabox.errors import Bug
 
-    kept = keep_crash_log(_traceback(failure))
+    kept = keep_crash_log(redactor.text(_traceback(failure)))
     fix = f"the details are in {kept}: please report them" if kept else "run it again with --debug, and report it"
     return Bug(f"mesabox hit a bug: {type(failure).__name__}", why=str(failure), fix=fix)
 

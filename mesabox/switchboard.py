@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mesabox.config.environment import engine_environment, process_environment
 from mesabox.errors import Unsupported
-from mesabox.ui.progress import Progress, progress_for
+from mesabox.flow.redaction import Redactor
+from mesabox.ui.progress import Progress, RedactedProgress, progress_for
 from mesabox.ui.result import Manner
 from mesabox.ui.streams import Streams
 
@@ -45,16 +46,22 @@ class Services:
 
 
 class Switchboard:
-    """What a command is given. flags: the settings that were given as flags, by dotted key."""
+    """What a command is given. flags: the settings that were given as flags, by dotted key.
 
-    def __init__(self, streams: Streams, manner: Manner, flags: Mapping[str, Any]) -> None:
+    redactor: learns every secret that passes here.
+    """
+
+    def __init__(
+        self, streams: Streams, manner: Manner, flags: Mapping[str, Any], redactor: Redactor | None = None
+    ) -> None:
         self.streams = streams
         self.manner = manner
+        self.redactor = redactor or Redactor()
         self._flags = flags
 
     def with_settings(self, **flags: Any) -> Switchboard:
         """The same with more flags; progress is shared."""
-        other = Switchboard(self.streams, self.manner, {**self._flags, **flags})
+        other = Switchboard(self.streams, self.manner, {**self._flags, **flags}, self.redactor)
         other.reporter = self.reporter
         return other
 
@@ -74,11 +81,11 @@ class Switchboard:
     def credentials(self) -> Credentials:
         from mesabox.config.credentials import credentials_of
 
-        return credentials_of(self.local_environment())
+        return self._known(credentials_of(self.local_environment()))
 
     @cached_property
     def reporter(self) -> Progress:
-        return progress_for(self.streams, self.manner)
+        return RedactedProgress(progress_for(self.streams, self.manner), self.redactor)
 
     @cached_property
     def names(self) -> Names:
@@ -140,11 +147,30 @@ class Switchboard:
         from mesabox.config.credentials import given_mount_key
 
         text = given_mount_key(file, self.streams.stdin, self.local_environment())
-        return None if text is None else Secret(text)
+        if text is None:
+            return None
+        self.redactor.learn(text, announce=True)
+        return Secret(text)
+
+    def secrets(self, given: Sequence[str]) -> dict[str, Secret]:
+        """The values of ``--secret``, by variable. UsageProblem for what cannot be one."""
+        from mesabox.clients.base import Secret
+        from mesabox.config.secrets import given_secrets
+
+        stdin = None if self.streams.stdin_terminal else self.streams.stdin
+        values = given_secrets(given, stdin, self.local_environment())
+        for value in values.values():
+            self.redactor.learn(value, announce=True)
+        return {name: Secret(value) for name, value in values.items()}
 
     def close(self) -> None:
         if "reporter" in self.__dict__:
             self.reporter.close()
+
+    def _known(self, credentials: Credentials) -> Credentials:
+        for secret in (credentials.mesa_api_key, credentials.mesa_private_key, credentials.sprites_token):
+            self.redactor.learn(secret or "")
+        return credentials
 
     async def _local(self, choice: EngineChoice) -> Services:
         from mesabox.config.credentials import Credentials
@@ -154,7 +180,7 @@ class Switchboard:
         walls = "" if endpoint.isolated else "; WITHOUT ISOLATION: commands are plain processes of this machine"
         self.reporter.note(f"engine: local ({choice.why}{walls})")
         where = Where("local", endpoint.mesa_url, endpoint.url, endpoint.org)
-        own = Credentials(mesa_api_key=endpoint.mesa_api_key, sprites_token=endpoint.token)
+        own = self._known(Credentials(mesa_api_key=endpoint.mesa_api_key, sprites_token=endpoint.token))
         return Services(self._reached(where, own), choice, endpoint.isolated)
 
     def _cloud(self, choice: EngineChoice) -> Services:

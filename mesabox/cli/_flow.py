@@ -22,6 +22,10 @@ EnvironmentOption = Annotated[
     list[str] | None,
     Option("--env", "-e", metavar="K=V", help="Set a variable; NAME passes it on.", show_default=False),
 ]
+SecretOption = Annotated[
+    list[str] | None,
+    Option("--secret", metavar="NAME[=@FILE|=-]", help="A variable that is shown nowhere.", show_default=False),
+]
 WorkdirOption = Annotated[
     str | None, Option("--workdir", "-w", metavar="DIR", help="Where the command starts.", show_default=False)
 ]
@@ -41,6 +45,7 @@ class Attempt:
         workdir: str | None,
         tty: bool | None,
         timeout: float | None,
+        secret: Sequence[str] | None = None,
     ) -> None:
         streams = board.streams
         lent = streams.stdin_terminal and streams.stdout.terminal if tty is None else tty
@@ -54,7 +59,13 @@ class Attempt:
         terminal = streams.remote_terminal if size else {}
         self.board = board
         self.command = Command(
-            argv, {**terminal, **given}, None, workdir, timeout, size, stdin=not streams.stdin_terminal
+            argv,
+            {**terminal, **given},
+            workdir=workdir,
+            timeout=timeout,
+            size=size,
+            stdin=not streams.stdin_terminal,
+            secrets=board.secrets(secret or ()),
         )
 
     async def go(self, plan: Plan) -> Result:
@@ -92,12 +103,13 @@ class Attempt:
 
     def _ledger(self, services: Services, plan: Plan) -> Ledger:
         runs = self.board.paths.runs
-        return Ledger.create(runs, "go", services.where, command=list(plan.command.argv), repo=plan.repo)
+        redactor, command = self.board.redactor, list(plan.command.argv)
+        return Ledger.create(runs, "go", services.where, redactor=redactor, command=command, repo=plan.repo)
 
 
 @asynccontextmanager
 async def recorded(board: Switchboard) -> AsyncIterator[tuple[Services, Ledger]]:
     """The services, and the record that the step commands of this working folder share."""
     async with board.services() as services:
-        with Ledger.for_steps(board.paths.runs, services.flow.where) as ledger:
+        with Ledger.for_steps(board.paths.runs, services.flow.where, board.redactor) as ledger:
             yield services.flow, ledger

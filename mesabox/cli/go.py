@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from mesabox.cli._flow import Attempt, EnvironmentOption, TtyOption, WorkdirOption
+from mesabox.cli._flow import Attempt, EnvironmentOption, SecretOption, TtyOption, WorkdirOption
 from mesabox.flow.plan import Plan, limit_of
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
@@ -36,12 +36,13 @@ async def command(
         Literal["auto", "none"] | None, Option(help="none: plain processes, no sandbox.", show_default=False)
     ] = None,
     env: EnvironmentOption = None,
+    secret: SecretOption = None,
     workdir: WorkdirOption = None,
     tty: TtyOption = None,
 ) -> Result:
     board = board.with_settings(isolation=isolation) if isolation else board
     wanted = board.settings.go
-    attempt = Attempt(board, tuple(argv or ()), env, workdir, tty, limit_of(timeout or wanted.timeout))
+    attempt = Attempt(board, tuple(argv or ()), env, workdir, tty, limit_of(timeout or wanted.timeout), secret)
     plan = Plan(
         command=attempt.command,
         repo=repo or wanted.repo,

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
-from mesabox.clients.base import Execution, Output
+from mesabox.clients.base import Execution, Output, Secret
 from mesabox.flow import scripts
 from mesabox.flow.interrupts import Interrupts
+from mesabox.flow.redaction import RedactedStream, Redactor
+from mesabox.flow.secrets import delivered, loading, new_file, remove
 from mesabox.flow.services import Services
 from mesabox.wire.execution import ExecRequest
 
@@ -32,7 +34,8 @@ class Console(Protocol):
 class Command:
     """argv: empty for a shell. timeout: seconds, None for no limit. size: rows and columns of the TTY that is lent.
 
-    folder: where it starts, None for the sprite's home; workdir: relative to it, or absolute.
+    folder: where it starts, None for the sprite's home; workdir: relative to it, or absolute. mount: (org, repo) whose
+    mount it starts in, for one whose folder only the sprite knows. secrets: by variable, read from ``secrets_file``.
     """
 
     argv: tuple[str, ...]
@@ -42,30 +45,43 @@ class Command:
     timeout: float | None = None
     size: tuple[int, int] | None = None
     stdin: bool = False
+    mount: tuple[str, str] | None = None
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    secrets_file: str = field(default_factory=new_file)
 
     def request(self) -> ExecRequest:
         rows, cols = self.size or (24, 80)
         tty = self.size is not None
         return ExecRequest(
-            argv=self.limited(), env=self.env, dir=self._start(), tty=tty, rows=rows, cols=cols, stdin=self.stdin or tty
+            argv=self.words(), env=self.env, dir=self._start(), tty=tty, rows=rows, cols=cols, stdin=self.stdin or tty
         )
 
-    def limited(self) -> tuple[str, ...]:
-        """The limit is kept inside the sprite too, so that a client that dies leaves no command behind."""
+    def words(self) -> tuple[str, ...]:
+        """The command in its wrappers: the mount outside, the limit within, the secrets next to the command."""
         argv = self.argv or ("bash", "-l")
+        if self.secrets:
+            argv = loading(self.secrets_file, argv)
+        argv = self._limited(argv)
+        if self.mount is None:
+            return argv
+        org, repo = self.mount
+        place = posixpath.join(org, repo, self.workdir or "")
+        return ("sh", "-c", scripts.IN_MOUNT, place, f"{org}/{repo}", *argv)
+
+    def in_mount(self, org: str, repo: str) -> "Command":
+        return replace(self, mount=(org, repo))
+
+    def _limited(self, argv: tuple[str, ...]) -> tuple[str, ...]:
+        """The limit is kept inside the sprite too, so that a client that dies leaves no command behind."""
         if self.timeout is None:
             return argv
         foreground = ("--foreground",) if self.size else ()
         return ("timeout", *foreground, "-k", str(_KILL_AFTER), f"{self.timeout:g}", *argv)
 
     def _start(self) -> str | None:
-        return self.folder if self.workdir is None else posixpath.join(self.folder or "/", self.workdir)
-
-    def in_mount(self, org: str, repo: str) -> "Command":
-        """The same command, started in the mount of a repo whose folder only the sprite knows."""
-        place = posixpath.join(org, repo, self.workdir or "")
-        words = ("sh", "-c", scripts.IN_MOUNT, place, f"{org}/{repo}", *self.limited())
-        return replace(self, argv=words, workdir=None, timeout=None)
+        if self.workdir is None or self.mount is not None:
+            return self.folder
+        return posixpath.join(self.folder or "/", self.workdir)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +99,44 @@ async def run_command(
     console: Console,
     interrupts: Interrupts,
     keep: Path | None = None,
+    redactor: Redactor | None = None,
     limit: float | None = None,
 ) -> Ended:
-    """keep: the folder that gets ``stdout`` and ``stderr``. limit: the seconds the command has inside the sprite.
+    """keep: the folder that gets ``stdout`` and ``stderr``, without what ``redactor`` knows. limit: the seconds the
+    command has inside the sprite.
 
     OutcomeUnknown when the connection ends before the exit code is told.
     """
-    started = time.monotonic()
-    async with services.sandboxes.execute(sprite, command.request()) as execution:
-        recording = nullcontext(execution) if keep is None else Recorded(execution, keep)
-        async with recording as watched:
-            try:
-                with interrupts.lent_to(execution):
-                    code = await _within(limit, console.attend(watched, size=command.size))
-            except TimeoutError:
-                await execution.signal("KILL")
-                code = 137
-            except asyncio.CancelledError:
-                await execution.signal("KILL")
-                raise
-    seconds = time.monotonic() - started
+    async with delivered(services.sandboxes, sprite, command.secrets_file, command.secrets):
+        started = time.monotonic()
+        async with services.sandboxes.execute(sprite, command.request()) as execution:
+            recording = nullcontext(execution) if keep is None else Recorded(execution, keep, redactor or Redactor())
+            async with recording as watched:
+                code = await _attended(execution, watched, command, console, interrupts, limit)
+        seconds = time.monotonic() - started
+    if command.secrets and code != 0:  # perhaps it never came to read them
+        await remove(services.sandboxes, sprite, command.secrets_file)
     failed_by = _failed_by(code, seconds, limit, interrupts)
     return Ended(124 if failed_by == "timeout" else code, failed_by, seconds)
+
+
+async def _attended(
+    execution: Execution,
+    watched: Execution,
+    command: Command,
+    console: Console,
+    interrupts: Interrupts,
+    limit: float | None,
+) -> int:
+    try:
+        with interrupts.lent_to(execution):
+            return await _within(limit, console.attend(watched, size=command.size))
+    except TimeoutError:
+        await execution.signal("KILL")
+        return 137
+    except asyncio.CancelledError:
+        await execution.signal("KILL")
+        raise
 
 
 async def _within(limit: float | None, work: Awaitable[int]) -> int:
@@ -123,10 +155,11 @@ def _failed_by(code: int, seconds: float, limit: float | None, interrupts: Inter
 
 
 class Recorded:
-    """An execution whose output is also kept in files."""
+    """An execution whose output is also kept in files, redacted."""
 
-    def __init__(self, execution: Execution, folder: Path) -> None:
+    def __init__(self, execution: Execution, folder: Path, redactor: Redactor) -> None:
         self._execution = execution
+        self._redacted = {1: RedactedStream(redactor), 2: RedactedStream(redactor)}
         self._files = {1: _new_file(folder / "stdout"), 2: _new_file(folder / "stderr")}
         self.write, self.close_stdin = execution.write, execution.close_stdin
         self.resize, self.signal = execution.resize, execution.signal
@@ -147,11 +180,12 @@ class Recorded:
 
     async def __aiter__(self) -> AsyncIterator[Output]:
         async for output in self._execution:
-            self._files[output.stream].write(output.data)
+            self._files[output.stream].write(self._redacted[output.stream].feed(output.data))
             yield output
 
     def close(self) -> None:
-        for file in self._files.values():
+        for stream, file in self._files.items():
+            file.write(self._redacted[stream].rest())
             file.close()
 
 

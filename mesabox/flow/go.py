@@ -142,6 +142,7 @@ class Go:
                     console=self.console,
                     interrupts=self.interrupts,
                     keep=self.ledger.folder,
+                    redactor=self.ledger.redactor,
                     limit=self.plan.command.timeout,
                 )
             self.outcome.exit_code, self.outcome.failed_by = ended.exit_code, ended.failed_by

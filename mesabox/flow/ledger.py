@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mesabox.config.paths import ours
+from mesabox.flow.redaction import Redactor
 
 Kind = Literal["repo", "bookmark", "key", "sprite", "mount"]
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+_UNDONE_BY = frozenset({"kind", "name", "names", "id", "facts", "where", "cwd", "how"})
+"""Fields that undoing reads: they stay as they are, whatever a secret may look like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,49 +51,60 @@ class Where:
 
 
 class Ledger:
-    """One run's record, open for writing; closing lets go of the lock."""
+    """One run's record, open for writing; closing lets go of the lock. What ``redactor`` knows is not written."""
 
-    def __init__(self, folder: Path, lock: int) -> None:
+    def __init__(self, folder: Path, lock: int, redactor: Redactor | None = None) -> None:
         self.folder = folder
         self.run_id = folder.name
+        self.redactor = redactor or Redactor()
         self._lock = lock
         self._file = os.open(folder / "events.ndjson", os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._seq = _mend(self._file)
 
     @classmethod
-    def create(cls, runs: Path, kind: str, where: Where, **facts: Any) -> "Ledger":
+    def create(
+        cls,
+        runs: Path,
+        kind: str,
+        where: Where,
+        *,
+        run_id: str | None = None,
+        redactor: Redactor | None = None,
+        **facts: Any,
+    ) -> "Ledger":
         """A new run's folder. kind: ``go``, or ``steps`` for what step commands make in one working folder."""
         ours(runs)
-        run_id = new_run_id()
+        run_id = run_id or new_run_id()
         folder = runs / run_id
         folder.mkdir(mode=0o700)
         lock = _take_lock(folder)
         assert lock is not None
-        ledger = cls(folder, lock)
+        ledger = cls(folder, lock, redactor)
         ledger.write("start", kind=kind, cwd=str(Path.cwd()), pid=os.getpid(), where=_where_fields(where), **facts)
         return ledger
 
     @classmethod
-    def reopen(cls, folder: Path) -> "Ledger | None":
+    def reopen(cls, folder: Path, redactor: Redactor | None = None) -> "Ledger | None":
         """None while another process holds it."""
         lock = _take_lock(folder)
-        return None if lock is None else cls(folder, lock)
+        return None if lock is None else cls(folder, lock, redactor)
 
     @classmethod
-    def for_steps(cls, runs: Path, where: Where) -> "Ledger":
+    def for_steps(cls, runs: Path, where: Where, redactor: Redactor | None = None) -> "Ledger":
         """The record that step commands of this working folder share; a new one when there is none to go on with."""
         pointer = runs / ".steps" / _fingerprint(where)
         with contextlib.suppress(FileNotFoundError):
             folder = runs / pointer.read_text()
-            if read_run(folder).leftovers() and (ledger := cls.reopen(folder)):
+            if read_run(folder).leftovers() and (ledger := cls.reopen(folder, redactor)):
                 return ledger
-        ledger = cls.create(runs, "steps", where)
+        ledger = cls.create(runs, "steps", where, redactor=redactor)
         pointer.parent.mkdir(mode=0o700, exist_ok=True)
         pointer.write_text(ledger.run_id)
         return ledger
 
     def write(self, type: str, /, **fields: Any) -> None:
         self._seq += 1
+        fields = {name: one if name in _UNDONE_BY else self.redactor.value(one) for name, one in fields.items()}
         event = {"seq": self._seq, "ts": round(time.time(), 6), "run_id": self.run_id, "type": type, **fields}
         os.write(self._file, json.dumps(event, separators=(",", ":")).encode() + b"\n")
 

@@ -102,6 +102,20 @@ exec "$@"
 A folder that is left where a mount was is no mount: what is written there would be saved nowhere.
 """
 
+TAKE_SECRETS = """set -uC
+umask 077
+[ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && [ -w /dev/shm ] || exit 76
+find /dev/shm -maxdepth 1 -name '.mesabox-secret-*' -user "$(id -u)" -mmin +10 -exec rm -f -- {} + 2>/dev/null
+cat > "$1"
+"""
+"""argv: the file to make, 0600; its content is stdin. Exit 76 without a tmpfs. What a kill left there goes as well."""
+
+WITH_SECRETS = """[ -r "$0" ] || { printf 'mesabox: the secrets are not there any more\\n' >&2; exit 125; }
+. "$0"
+exec "$@"
+"""
+"""argv[0]: the file that TAKE_SECRETS made, whose first line removes it; the rest is the command."""
+
 
 def sh(script: str, *arguments: str) -> list[str]:
     """The argv that runs ``script`` with ``$1``, ``$2``, ..."""

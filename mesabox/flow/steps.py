@@ -75,6 +75,8 @@ async def mint_key(
     ledger.making("key", name, sprite=sprite)
     tags = {LABEL: ledger.run_id}
     key = await services.repos.mint_key(name=name, scopes=scopes, ttl=lifetime, repos=repos, tags=tags)
+    if key.secret:
+        ledger.redactor.learn(key.secret.reveal(), announce=True)
     if key.revocable:
         ledger.made("key", name, id=key.id, sprite=sprite)
     else:

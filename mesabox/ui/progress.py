@@ -3,9 +3,10 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from mesabox.flow.redaction import Redactor
 from mesabox.flow.reporter import Reporter, SilentReporter
 from mesabox.ui.render import printable
 from mesabox.ui.result import Manner
@@ -23,6 +24,35 @@ class SilentProgress(SilentReporter):
 
     def close(self) -> None:
         pass
+
+
+class RedactedProgress:
+    """Says what it is told to another, without what ``redactor`` knows."""
+
+    def __init__(self, progress: Progress, redactor: Redactor) -> None:
+        self._progress = progress
+        self._redactor = redactor
+
+    def phase_started(self, name: str) -> None:
+        self._progress.phase_started(name)
+
+    def phase_done(self, name: str, seconds: float, detail: str = "") -> None:
+        self._progress.phase_done(name, seconds, self._redactor.text(detail))
+
+    def phase_failed(self, name: str, seconds: float, reason: str = "") -> None:
+        self._progress.phase_failed(name, seconds, self._redactor.text(reason))
+
+    def note(self, text: str) -> None:
+        self._progress.note(self._redactor.text(text))
+
+    def warning(self, text: str) -> None:
+        self._progress.warning(self._redactor.text(text))
+
+    def terminal_lent(self) -> AbstractContextManager[None]:
+        return self._progress.terminal_lent()
+
+    def close(self) -> None:
+        self._progress.close()
 
 
 def progress_for(streams: Streams, manner: Manner) -> Progress:

@@ -1,10 +1,11 @@
 """What a command returns: data for a machine, a view for a person, what ``-q`` prints, and the exit code."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mesabox.errors import ExitCode, MesaboxError
+from mesabox.flow.redaction import Redactor
 
 FailedBy = Literal["command", "timeout", "signal", "service", "mesabox"]
 
@@ -49,6 +50,12 @@ class Result:
     @classmethod
     def of_error(cls, error: MesaboxError) -> "Result":
         return cls(error=error, exit_code=error.exit_code)
+
+    def redacted(self, redactor: Redactor) -> "Result":
+        """Talk and error without what ``redactor`` knows. What was asked for stays as it is: it may be a key."""
+        if (error := self.error) is not None:
+            error.what, error.why, error.fix = map(redactor.text, (error.what, error.why, error.fix))
+        return replace(self, notes=[redactor.text(note) for note in self.notes])
 
 
 @dataclass(frozen=True, slots=True)
