@@ -47,22 +47,26 @@ def build(orders: Channel, ground: blueprint.Ground) -> NoReturn:
 
 
 def _build(orders: Channel, ground: blueprint.Ground) -> None:
-    failure = builder = None
-    try:
-        builder = _Builder(orders, ground)
-    except OSError as error:
-        failure = error
+    made = _prepare(orders, ground)
     message, (fd,) = orders.receive()
     channel = Channel.adopt(fd)
     try:
-        if builder is None or failure is not None:
-            raise failure or EOFError
-        builder.build(channel, SandboxSpec.from_message(message["spec"]), Base(Path(message["base"])))
-    except ConnectionError:
+        if isinstance(made, OSError):
+            raise made
+        made.build(channel, SandboxSpec.from_message(message["spec"]), Base(Path(message["base"])))
+    except ConnectionError:  # the daemon or process 1 is gone
         raise
     except OSError as error:
         channel.send({"failed": error.strerror, "errno": error.errno})
         raise
+
+
+def _prepare(orders: Channel, ground: blueprint.Ground) -> "_Builder | OSError":
+    """What went wrong is told when somebody asks for the sandbox."""
+    try:
+        return _Builder(orders, ground)
+    except OSError as error:
+        return error
 
 
 class _Builder:

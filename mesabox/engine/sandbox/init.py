@@ -13,7 +13,7 @@ from mesabox.engine.sandbox.channel import Channel, close_all
 from mesabox.engine.sandbox.ending import run_and_exit
 
 _EVERYONE = -1
-_SIGNALS = {"freeze": signal.SIGSTOP, "thaw": signal.SIGCONT}
+SIGNALS = {"freeze": signal.SIGSTOP, "thaw": signal.SIGCONT}
 
 
 def run(channel: Channel, steps: Sequence[plan.Step]) -> NoReturn:
@@ -74,7 +74,7 @@ def _serve(channel: Channel) -> NoReturn:
 def _obey(channel: Channel) -> None:
     message, _ = channel.receive()
     with suppress(ProcessLookupError):  # nobody else is here
-        os.kill(_EVERYONE, _SIGNALS[message["op"]])
+        os.kill(_EVERYONE, SIGNALS[message["op"]])
     channel.send({"ok": True})
 
 

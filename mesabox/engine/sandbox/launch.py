@@ -39,7 +39,7 @@ class SandboxHost:
         self.ids = identity.ids(tier)
         self._cache, self._tools, self._channel = cache, tools, channel
         self._base: Base | None = None
-        self._basing = threading.Lock()
+        self._turn = threading.Lock()
 
     @classmethod
     def launch(cls, isolation: str, cache: Path, tools: Mapping[str, Path]) -> SandboxHost:
@@ -67,7 +67,7 @@ class SandboxHost:
 
     def base(self) -> Base:
         """What lies under every sandbox, as the host was when the first one was made."""
-        with self._basing:
+        with self._turn:
             if self._base is None:
                 self._base = ensure(self._cache, self.tier, self._tools)
             return self._base
@@ -75,7 +75,8 @@ class SandboxHost:
     def request_builder(self, spec: SandboxSpec, base: Base) -> Channel:
         """A channel to a new process that builds ``spec``."""
         ours, theirs = Channel.pair()
-        self._channel.send({"spec": spec.as_message(), "base": str(base.folder)}, [theirs.sock.fileno()])
+        with self._turn:
+            self._channel.send({"spec": spec.as_message(), "base": str(base.folder)}, [theirs.sock.fileno()])
         theirs.close()
         return ours
 

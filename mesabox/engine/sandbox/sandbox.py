@@ -241,7 +241,16 @@ class Sandbox:
 
 async def _start(link: Link, command: dict[str, Any], fds: Sequence[int]) -> Process:
     (message, ends), number, exited = await link.start(command, fds)
-    return Process(link, number, message["pid"], _named(ends, command["tty"] is not None), exited)
+    return Process(link, number, _pid_inside(message["pid"]), _named(ends, command["tty"] is not None), exited)
+
+
+def _pid_inside(pid: int) -> int:
+    """Its number in the innermost PID namespace; the one we know it by if it has ended already."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return next(int(line.split()[-1]) for line in lines if line.startswith("NSpid:"))
+    except (OSError, StopIteration):
+        return pid
 
 
 def _named(ends: Sequence[int], terminal: bool) -> dict[str, int]:

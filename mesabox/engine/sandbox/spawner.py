@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from mesabox.engine.sandbox import census, commands, files, mounting
 from mesabox.engine.sandbox.channel import Channel, Message, close_all
+from mesabox.engine.sandbox.init import SIGNALS
 from mesabox.engine.sandbox.places import Places
 from mesabox.engine.sandbox.values import CannotStart
 
@@ -151,9 +152,14 @@ class Spawner:
         return {"count": len(census.descendants(os.getpid(), self._proc)) - ours}, []
 
     def _tell_init(self, message: Message, fds: list[int]) -> Answer:
-        assert self._init is not None
-        self._init.send({"op": message["what"]})
-        self._init.receive()
+        """Freeze or thaw everyone: by process 1, or one by one where there is none."""
+        if self._init is None:
+            for pid in census.descendants(os.getpid(), self._proc):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, SIGNALS[message["what"]])
+        else:
+            self._init.send({"op": message["what"]})
+            self._init.receive()
         return {}, []
 
 

@@ -31,7 +31,7 @@ def fork_zygote(build: Build, keep: Sequence[int]) -> Channel:
     if os.fork() == 0:
         ours.close()
         _close_inherited({theirs.sock.fileno(), *keep})
-        _Zygote(theirs, build).run(parent)
+        run_and_exit(lambda: _Zygote(theirs, build).run(parent))
     theirs.close()
     return ours
 
@@ -42,17 +42,15 @@ class _Zygote:
         self._build = build
         self._spare: Channel | None = None
 
-    def run(self, parent: int) -> NoReturn:
+    def run(self, parent: int) -> None:
         """Ends when the daemon does, however that ended, and takes every sandbox along."""
         try:
             self._settle(parent)
             while True:
                 self._await_request()
                 self._hand_over(*self._channel.receive())
-        except (EOFError, ConnectionError):
-            self._end_all()
         finally:
-            os._exit(0)
+            self._end_all()
 
     def _settle(self, parent: int) -> None:
         os.setsid()
@@ -105,9 +103,14 @@ class _Zygote:
 
     def _fork(self) -> Channel:
         ours, theirs = Channel.pair()
-        if os.fork() == 0:
-            run_and_exit(lambda: self._become_builder(ours, theirs))
-        theirs.close()
+        try:
+            if os.fork() == 0:
+                run_and_exit(lambda: self._become_builder(ours, theirs))
+        except BlockingIOError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         return ours
 
     def _become_builder(self, zygotes_end: Channel, orders: Channel) -> None:

@@ -24,6 +24,7 @@ ALL = [*ISOLATED, "none"]
         "a_cancelled_spawn_leaves_nothing",
         "a_cancelled_create_leaves_nothing",
         "odd_requests_are_refused_and_nothing_else",
+        "frozen_processes_stand_still",
     ],
 )
 def test_everywhere(play, story, tier):
@@ -37,7 +38,6 @@ def test_everywhere(play, story, tier):
         "identity_and_home",
         "disk_is_kept",
         "layers_lie_under_the_upper",
-        "frozen_processes_stand_still",
         "death_is_noticed",
         "the_zygote_takes_all_along",
         "processes_are_bounded",
