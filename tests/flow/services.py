@@ -25,7 +25,7 @@ FOLDER = "/home/sprite/.local/share/mesa/mnt/my-org/work"
 
 @dataclass
 class World:
-    """calls: what was asked, in order. broken: names of calls that fail. after: calls that happen but answer too late."""
+    """calls: what was asked, in order. broken: calls that fail. unanswered: those that fail once done."""
 
     calls: list[str] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
