@@ -21,11 +21,24 @@ async def json_object(request: Request) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Invalid("request body is not valid JSON") from None
     if not isinstance(value, dict):
         raise Invalid("request body must be a JSON object")
     return value
+
+
+def string(body: dict[str, Any], key: str) -> str:
+    """Empty when it is not there."""
+    value = body.get(key) or ""
+    if not isinstance(value, str) or not _is_text(value):
+        raise Invalid(f"{key} must be a string")
+    return value
+
+
+def _is_text(value: str) -> bool:
+    """JSON can also escape halves of characters, which nothing can keep."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def string_list(body: dict[str, Any], key: str) -> list[str]:
@@ -35,8 +48,11 @@ def string_list(body: dict[str, Any], key: str) -> list[str]:
     return value
 
 
-def string_map(body: dict[str, Any], key: str) -> dict[str, str]:
+def environment(body: dict[str, Any], key: str) -> dict[str, str]:
+    """Variables that a command can be given."""
     value = body.get(key) or {}
     if not (isinstance(value, dict) and all(isinstance(item, str) for item in value.values())):
         raise Invalid(f"{key} must be an object of strings")
+    if not all(name and "=" not in name and "\0" not in name + text for name, text in value.items()):
+        raise Invalid(f"{key} must hold names and values of environment variables")
     return value

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
-from mesabox.engine.sprites.bodies import json_object, string_list, string_map
+from mesabox.engine.sprites.answers import Json
+from mesabox.engine.sprites.bodies import environment, json_object, string_list
 from mesabox.engine.sprites.machines import AGENT_VERSION, Machines
 from mesabox.engine.sprites.problems import Invalid, name_taken
 from mesabox.engine.sprites.store import SpriteRecord, rfc3339
@@ -35,11 +36,11 @@ class CatalogueRoutes:
             raise Invalid("invalid sprite name format")
         auth = _url_auth(body)
         try:
-            record = self._store.create(name, string_list(body, "labels"), auth, string_map(body, "environment"))
+            record = self._store.create(name, string_list(body, "labels"), auth, environment(body, "environment"))
         except sqlite3.IntegrityError:
             raise name_taken(name) from None
         self._machines.wake_soon(record)
-        return JSONResponse(self._shape(record, "cold"), 201)
+        return Json(self._shape(record, "cold"), 201)
 
     async def index(self, request: Request) -> Response:
         query = request.query_params
@@ -50,7 +51,7 @@ class CatalogueRoutes:
         page = rest[: _page_size(query.get("max_results"))]
         more = len(rest) > len(page)
         counts = self._counts(every)
-        return JSONResponse(
+        return Json(
             {
                 "sprites": [self._shape(record) for record in page],
                 "next_continuation_token": page[-1].name if more else None,
@@ -89,7 +90,7 @@ class CatalogueRoutes:
         }
 
     async def show(self, request: Request) -> Response:
-        return JSONResponse(self._shape(self._record(request)))
+        return Json(self._shape(self._record(request)))
 
     async def update(self, request: Request) -> Response:
         record = self._record(request)
@@ -101,7 +102,7 @@ class CatalogueRoutes:
             columns["url_auth"] = _url_auth(body)
         if columns:
             self._store.update(record.id, **columns)
-        return JSONResponse(self._shape(self._record(request)))
+        return Json(self._shape(self._record(request)))
 
     async def destroy(self, request: Request) -> Response:
         await self._machines.destroy(self._record(request))
@@ -111,16 +112,16 @@ class CatalogueRoutes:
         record = self._record(request)
         await self._machines.stop(record)
         await self._machines.awake(record.name)
-        return JSONResponse({"sprite_name": record.name, "machine_id": record.id, "message": "restarted"})
+        return Json({"sprite_name": record.name, "machine_id": record.id, "message": "restarted"})
 
     async def check(self, request: Request) -> Response:
         record = self._record(request)
         status = "hibernated" if self._status(record) == "cold" else "healthy"
         facts = {"sprite_name": record.name, "sprite_id": record.id, "status": status}
-        return JSONResponse({**facts, "reason": None, "checked_at": rfc3339(time.time()), "elapsed": None})
+        return Json({**facts, "reason": None, "checked_at": rfc3339(time.time()), "elapsed": None})
 
     async def upgrade(self, request: Request) -> Response:
-        return JSONResponse({"name": self._record(request).name, "status": "upgraded"})
+        return Json({"name": self._record(request).name, "status": "upgraded"})
 
     def _record(self, request: Request) -> SpriteRecord:
         return self._machines.record(request.path_params["name"])

@@ -3,21 +3,24 @@
 import asyncio
 import os
 import posixpath
-import stat
+import re
 from collections.abc import AsyncIterator, Mapping
 from fnmatch import fnmatch
+from io import FileIO
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from mesabox.engine.sandbox.host import Sandbox
+from mesabox.engine.sprites.answers import Json
 from mesabox.engine.sprites.bodies import json_object
 from mesabox.engine.sprites.machines import VERSION_HEADER, Machines
 from mesabox.engine.sprites.problems import FileProblem, Invalid
 
 _BLOCK = 256 * 1024
 _TRUE = ("true", "1", True)
+_RANGE = re.compile(r"bytes=\s*([0-9]{0,18})-([0-9]{0,18})")
 _PLACEHOLDERS = (".keep", ".mkdir_placeholder")
 
 
@@ -30,24 +33,16 @@ class FileRoutes:
         return sandbox
 
     async def read(self, request: Request) -> Response:
-        """Raw bytes; one ``Range: bytes=a-b`` gives 206."""
+        """Raw bytes; one ``Range: bytes=a-b`` gives 206, or 416 where the file has nothing."""
         path = _path(request.query_params)
         sandbox = await self._sandbox(request)
         descriptor = await _open(sandbox, path, os.O_RDONLY, _user(request.query_params))
         try:
-            facts = os.fstat(descriptor)
-            if stat.S_ISDIR(facts.st_mode):
-                raise FileProblem(IsADirectoryError(21, "is a directory"), path)
-            first, last = _range(request.headers.get("range"), facts.st_size)
-            partial = request.headers.get("range") is not None and last - first < facts.st_size
-        except BaseException:
+            file = FileIO(descriptor)
+        except IsADirectoryError:
             os.close(descriptor)
-            raise
-        headers = {"Content-Length": str(last - first), "Accept-Ranges": "bytes"}
-        if partial:
-            headers["Content-Range"] = f"bytes {first}-{last - 1}/{facts.st_size}"
-        body = _blocks(descriptor, first, last)
-        return StreamingResponse(body, 206 if partial else 200, headers, "application/octet-stream")
+            raise FileProblem(IsADirectoryError(21, "is a directory"), path) from None
+        return _content(file, request.headers.get("range"))
 
     async def write(self, request: Request) -> Response:
         query = request.query_params
@@ -64,7 +59,7 @@ class FileRoutes:
             raise FileProblem(error, path) from None
         finally:
             os.close(descriptor)
-        return JSONResponse({"path": path, "size": size, "mode": f"{mode:04o}"})
+        return Json({"path": path, "size": size, "mode": f"{mode:04o}"})
 
     async def index(self, request: Request) -> Response:
         query = request.query_params
@@ -74,7 +69,7 @@ class FileRoutes:
         entries = await _operate(sandbox, "list", path, _user(query), path=path, recursive=recursive)
         if pattern := query.get("pattern"):
             entries = [entry for entry in entries if fnmatch(entry["name"], pattern)]
-        return JSONResponse({"path": path, "entries": entries, "count": len(entries)})
+        return Json({"path": path, "entries": entries, "count": len(entries)})
 
     async def delete(self, request: Request) -> Response:
         """Arguments in the query (SDKs) or in a JSON body (documentation)."""
@@ -83,14 +78,14 @@ class FileRoutes:
         recursive = values.get("recursive") in _TRUE
         sandbox = await self._sandbox(request)
         deleted = await _operate(sandbox, "delete", path, _user(values), path=path, recursive=recursive)
-        return JSONResponse({"deleted": deleted, "count": len(deleted)})
+        return Json({"deleted": deleted, "count": len(deleted)})
 
     async def rename(self, request: Request) -> Response:
         values = await json_object(request)
         both = {"source": _path(values, "source"), "dest": _path(values, "dest")}
         sandbox = await self._sandbox(request)
         await _operate(sandbox, "rename", both["source"], _user(values), **both)
-        return JSONResponse(both)
+        return Json(both)
 
     async def copy(self, request: Request) -> Response:
         values = await json_object(request)
@@ -98,7 +93,7 @@ class FileRoutes:
         options = {"recursive": values.get("recursive") in _TRUE, "preserve": values.get("preserveAttrs") in _TRUE}
         sandbox = await self._sandbox(request)
         result = await _operate(sandbox, "copy", both["source"], _user(values), **both, **options)
-        return JSONResponse({**result, "count": len(result["copied"])})
+        return Json({**result, "count": len(result["copied"])})
 
     async def chmod(self, request: Request) -> Response:
         values = await json_object(request)
@@ -108,9 +103,9 @@ class FileRoutes:
 
     async def chown(self, request: Request) -> Response:
         values = await json_object(request)
-        owner = {key: values[key] for key in ("uid", "gid") if isinstance(values.get(key), (int, str))}
-        if not owner:
-            raise Invalid("uid or gid is required")
+        owner = {key: values[key] for key in ("uid", "gid") if values.get(key) is not None}
+        if not owner or not all(map(_is_owner, owner.values())):
+            raise Invalid("uid or gid is required: a number or a name")
         return await self._affect(request, "chown", values, **owner)
 
     async def _affect(self, request: Request, op: str, values: Mapping[str, Any], **arguments: Any) -> Response:
@@ -118,7 +113,7 @@ class FileRoutes:
         recursive = values.get("recursive") in _TRUE
         sandbox = await self._sandbox(request)
         affected = await _operate(sandbox, op, path, _user(values), path=path, recursive=recursive, **arguments)
-        return JSONResponse({"affected": affected, "count": len(affected)}, headers=_version())
+        return Json({"affected": affected, "count": len(affected)}, headers=_version())
 
 
 def _version() -> dict[str, str]:
@@ -151,18 +146,36 @@ def _mode(text: str | None, default: int) -> int:
     return mode
 
 
-def _range(header: str | None, size: int) -> tuple[int, int]:
-    """(first, one past last) of one byte range; the whole file when there is none or it makes no sense."""
-    try:
-        unit, _, span = (header or "").partition("=")
-        first, _, last = span.partition("-")
-        if unit.strip() != "bytes" or not (first or last):
-            return 0, size
-        if not first:
-            return max(0, size - int(last)), size
-        return min(int(first), size), min(int(last) + 1, size) if last else size
-    except ValueError:
-        return 0, size
+def _is_owner(value: Any) -> bool:
+    return isinstance(value, str) or (type(value) is int and 0 <= value < 1 << 32)
+
+
+def _content(file: FileIO, header: str | None) -> Response:
+    """The file, or the part of it that was asked for. One without a size (of /proc, say) goes to its end."""
+    headers = {"Accept-Ranges": "bytes"}
+    size = os.fstat(file.fileno()).st_size
+    span = _range(header, size)
+    if span is not None and span[0] >= span[1]:
+        file.close()
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
+    first, last = span or (0, size)
+    if size:
+        headers["Content-Length"] = str(last - first)
+    if span:
+        headers["Content-Range"] = f"bytes {first}-{last - 1}/{size}"
+    body = _blocks(file, first, last if size else None)
+    return StreamingResponse(body, 206 if span else 200, headers, "application/octet-stream")
+
+
+def _range(header: str | None, size: int) -> tuple[int, int] | None:
+    """(first, one past last) of one byte range, empty when the file has no such bytes; None when none is asked for."""
+    asked = _RANGE.fullmatch((header or "").strip())
+    if asked is None or not any(asked.groups()):
+        return None
+    first, last = asked.groups()
+    if not first:
+        return max(0, size - int(last)), size
+    return (int(first), min(int(last) + 1, size) if last else size) if not last or int(first) <= int(last) else None
 
 
 async def _make_way(sandbox: Sandbox, path: str, user: str, *, parents: bool) -> None:
@@ -192,16 +205,16 @@ async def _operate(sandbox: Sandbox, op: str, about: str, user: str, **arguments
         raise FileProblem(error, error.filename or about) from None
 
 
-async def _blocks(descriptor: int, first: int, last: int) -> AsyncIterator[bytes]:
-    try:
-        while first < last:
-            data = await asyncio.to_thread(os.pread, descriptor, min(_BLOCK, last - first), first)
+async def _blocks(file: FileIO, first: int, last: int | None) -> AsyncIterator[bytes]:
+    """Up to ``last`` or the end. The file closes itself when the client has left before the first block."""
+    with file:
+        while last is None or first < last:
+            wanted = _BLOCK if last is None else min(_BLOCK, last - first)
+            data = await asyncio.to_thread(os.pread, file.fileno(), wanted, first)
             if not data:
                 break
             first += len(data)
             yield data
-    finally:
-        os.close(descriptor)
 
 
 async def _store(pieces: AsyncIterator[bytes], descriptor: int) -> int:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from mesabox.engine.sprites.answers import Json
 from mesabox.engine.sprites.bodies import json_object
 from mesabox.engine.sprites.machines import Machines
 from mesabox.engine.sprites.problems import Invalid
@@ -16,7 +17,7 @@ class PolicyRoutes:
 
     async def show(self, request: Request) -> Response:
         record = self._machines.record(request.path_params["name"])
-        return JSONResponse({"rules": self._machines.store.policy(record.id, "network") or []})
+        return Json({"rules": self._machines.store.policy(record.id, "network") or []})
 
     async def replace(self, request: Request) -> Response:
         """204: the published clients take nothing else."""

@@ -4,7 +4,9 @@ import errno as errnos
 import os
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
+
+from mesabox.engine.sprites.answers import Json
 
 _CODES = {
     errnos.ENOENT: 404,
@@ -33,7 +35,7 @@ class Problem(Exception):
     def response(self) -> Response:
         if self.plain:
             return Response(self.text + "\n", self.status, media_type="text/plain")
-        return JSONResponse({"error": self.text}, self.status)
+        return Json({"error": self.text}, self.status)
 
 
 class Invalid(Problem):
@@ -44,7 +46,7 @@ class Invalid(Problem):
         self.texts = texts
 
     def response(self) -> Response:
-        return JSONResponse({"errors": list(self.texts)}, self.status)
+        return Json({"errors": list(self.texts)}, self.status)
 
 
 class FileProblem(Problem):
@@ -57,7 +59,7 @@ class FileProblem(Problem):
         self.path = path
 
     def response(self) -> Response:
-        return JSONResponse({"error": f"{self.text}: {self.path}", "code": self.code, "path": self.path}, self.status)
+        return Json({"error": f"{self.text}: {self.path}", "code": self.code, "path": self.path}, self.status)
 
 
 def no_such_sprite() -> Problem:
