@@ -1,18 +1,20 @@
 """The checkpoint routes. Their streams are the recorded lines of the real service (sprites-ruby's cassettes)."""
 
 import json
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from mesabox.engine.sprites import layers
-from mesabox.engine.sprites.bodies import json_object
+from mesabox.engine.sprites.answers import Json
+from mesabox.engine.sprites.bodies import json_object, string
 from mesabox.engine.sprites.machines import Machines
-from mesabox.engine.sprites.problems import Invalid, Problem
+from mesabox.engine.sprites.problems import Problem
 from mesabox.engine.sprites.store import CheckpointRecord
 
 
@@ -22,18 +24,16 @@ class CheckpointRoutes:
 
     async def create(self, request: Request) -> Response:
         name = request.path_params["name"]
-        comment = (await json_object(request)).get("comment") or ""
-        if not isinstance(comment, str):
-            raise Invalid("comment must be a string")
+        comment = string(await json_object(request), "comment")
         self._machines.record(name)
         return _stream(self._create(name, comment))
 
     async def _create(self, name: str, comment: str) -> AsyncIterator[str]:
         yield _line("info", "Creating checkpoint...")
         try:
-            made = await layers.create(self._machines, name, comment)
-        except Problem as problem:
-            yield _error(f"Failed to create checkpoint: {problem.text}")
+            made = await self._machines.whole(layers.create(self._machines, name, comment))
+        except (Problem, OSError, sqlite3.OperationalError) as error:
+            yield _error(f"Failed to create checkpoint: {error}")
             return
         created = datetime.fromtimestamp(made.created, UTC).strftime("%Y-%m-%d %H:%M:%S")
         for text in (
@@ -53,13 +53,13 @@ class CheckpointRoutes:
         """Newest first, under the pseudo-entry ``Current``."""
         record = self._machines.record(request.path_params["name"])
         current = {"id": "Current", "create_time": _seconds(time.time()), "is_auto": False}
-        return JSONResponse([current, *(_shape(c) for c in self._machines.store.checkpoints(record))])
+        return Json([current, *(_shape(c) for c in self._machines.store.checkpoints(record))])
 
     async def show(self, request: Request) -> Response:
-        return JSONResponse(_shape(self._find(request)))
+        return Json(_shape(self._find(request)))
 
     async def delete(self, request: Request) -> Response:
-        await layers.delete(self._machines, request.path_params["name"], self._find(request))
+        await layers.delete(self._machines, request.path_params["name"], request.path_params["checkpoint"])
         return Response(status_code=204)
 
     def _find(self, request: Request) -> CheckpointRecord:
@@ -74,11 +74,11 @@ class CheckpointRoutes:
         """An unknown id is a 200 whose stream holds the error, as recorded."""
         wanted = request.path_params["checkpoint"]
         try:
-            checkpoint = self._find(request)
+            self._find(request)
             yield _line("info", f"Restoring from checkpoint {wanted}...")
-            await layers.restore(self._machines, request.path_params["name"], checkpoint)
-        except Problem as problem:
-            yield _error(f"Failed to restore checkpoint: failed to restore checkpoint: {problem.text}")
+            await self._machines.whole(layers.restore(self._machines, request.path_params["name"], wanted))
+        except (Problem, OSError, sqlite3.OperationalError) as error:
+            yield _error(f"Failed to restore checkpoint: failed to restore checkpoint: {error}")
             return
         yield _line("info", "Container components started successfully")
         yield _line("complete", f"Restore from {wanted} complete")

@@ -26,22 +26,16 @@ def missing(checkpoint_id: str) -> str:
 
 
 async def create(machines: Machines, name: str, comment: str) -> CheckpointRecord:
-    record = machines.record(name)
-    machine = machines.of(record)
-    async with machine.lock:
-        record = machines.record(name)
+    async with machines.held(name) as (record, machine):
         if len(record.stack) >= MOST_LAYERS:
             raise Problem(
                 409, f"{MOST_LAYERS} checkpoints lie on top of each other; restore an older one or start anew"
             )
-        if machine.sandbox is not None and await _busy(machines, record, machine.sandbox):
+        if machine.sandbox is not None and await machines.busy(record, machine.sandbox):
             return await _copy(machines, record, machine, machine.sandbox, comment)
         await machines.halt(record, machine)
-        return machines.store.checkpoint(record, comment, [record.upper, *record.stack], record.next_layer)
-
-
-async def _busy(machines: Machines, record: SpriteRecord, sandbox: Sandbox) -> bool:
-    return bool(machines.mounts.mounted(record.name)) or await sandbox.processes() > 0
+        written = [record.upper] if machine.layer(record.upper).exists() else []  # else it never woke since
+        return machines.store.checkpoint(record, comment, [*written, *record.stack], record.next_layer)
 
 
 async def _copy(
@@ -66,21 +60,20 @@ def _copy_tree(source: str, target: str) -> None:
         raise Problem(500, f"the sprite's layer could not be copied: {done.stderr.strip()[-300:]}")
 
 
-async def restore(machines: Machines, name: str, checkpoint: CheckpointRecord) -> None:
+async def restore(machines: Machines, name: str, checkpoint_id: str) -> None:
     """Everything since is dropped: processes killed, a new empty upper over the checkpoint's layers."""
-    record = machines.record(name)
-    machine = machines.of(record)
-    async with machine.lock:
-        record = machines.record(name)
+    async with machines.held(name) as (record, machine):
+        stack = find(machines, record, checkpoint_id).stack
         await machines.halt(record, machine)
         fresh = record.next_layer
-        machines.store.update(record.id, upper=fresh, stack=checkpoint.stack, next_layer=fresh + 1)
-    machines.drop_unused_layers(machines.record(name))
+        machines.store.update(record.id, upper=fresh, stack=stack, next_layer=fresh + 1)
+        machines.drop_unused_layers(machines.record(name))
 
 
-async def delete(machines: Machines, name: str, checkpoint: CheckpointRecord) -> None:
-    record = machines.record(name)
-    if checkpoint.number == 0:
-        raise Problem(409, "v0 is the sprite as it was born and cannot be deleted")
-    machines.store.forget_checkpoint(record.id, checkpoint.number)
-    machines.drop_unused_layers(record)
+async def delete(machines: Machines, name: str, checkpoint_id: str) -> None:
+    async with machines.held(name) as (record, _):
+        checkpoint = find(machines, record, checkpoint_id)
+        if checkpoint.number == 0:
+            raise Problem(409, "v0 is the sprite as it was born and cannot be deleted")
+        machines.store.forget_checkpoint(record.id, checkpoint.number)
+        machines.drop_unused_layers(record)

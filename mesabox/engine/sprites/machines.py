@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-import shutil
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from mesabox.engine.mounts.removal import remove_folder
 from mesabox.engine.sandbox.host import CannotStart, Process, Sandbox, SandboxHost, SandboxSpec
 from mesabox.engine.sprites.door import Door
 from mesabox.engine.sprites.problems import Problem, no_such_sprite
@@ -19,6 +19,7 @@ from mesabox.wire.execution import ExecRequest
 AGENT_VERSION = "v0.0.1-rc46"
 VERSION_HEADER = (b"sprite-version", AGENT_VERSION.encode())
 _WARM_AFTER = 30.0
+T = TypeVar("T")
 
 
 class RepoMounts(Protocol):
@@ -81,6 +82,7 @@ class Machines:
         self._runtime = runtime
         self._machines: dict[str, Machine] = {}
         self._background: set[asyncio.Task[Any]] = set()
+        self._closing = False
 
     def record(self, name: str) -> SpriteRecord:
         if (record := self.store.find(name)) is None:
@@ -90,20 +92,38 @@ class Machines:
     def of(self, record: SpriteRecord) -> Machine:
         return self._machines.setdefault(record.id, Machine(self._state / record.id))
 
+    @contextlib.asynccontextmanager
+    async def held(self, name: str) -> AsyncIterator[tuple[SpriteRecord, Machine]]:
+        """The sprite's record as it is now and its machine, for one who wakes it or changes what it stands on."""
+        machine = self.of(self.record(name))
+        async with machine.lock:
+            if machine.destroyed:
+                raise no_such_sprite()
+            if self._closing:
+                raise Problem(503, "the engine is stopping")
+            yield self.record(name), machine
+
+    async def whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run it to its end also when who asked for it leaves: half a restore is nobody's wish."""
+        return await asyncio.shield(self._later(work))
+
     def sweep(self) -> None:
-        """At start: folders of sprites that are no more (a destroy that was cut short) are removed."""
+        """At start, what a kill left of a destroy, a checkpoint or a restore: folders that nothing stands on."""
         self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        known = {record.id for record in self.store.all()}
+        records = self.store.all()
+        known = {record.id for record in records}
         for folder in self._state.iterdir():
             if folder.name not in known:
-                shutil.rmtree(folder, ignore_errors=True)
+                self._later(_remove(folder))
+        for record in records:
+            self.drop_unused_layers(record)
 
     def wake_soon(self, record: SpriteRecord) -> None:
         """Begin to wake a new sprite while its maker reads the answer."""
         self._later(self._wake_quietly(record.name))
 
     async def _wake_quietly(self, name: str) -> None:
-        with contextlib.suppress(Problem, OSError):
+        with contextlib.suppress(Problem):
             await self.awake(name)
 
     async def awake(self, name: str) -> tuple[Machine, Sandbox]:
@@ -113,32 +133,37 @@ class Machines:
         machine.last_active = time.monotonic()
         if (sandbox := machine.sandbox) is not None:
             return machine, sandbox
-        async with machine.lock:
-            if machine.destroyed:
-                raise no_such_sprite()
-            return machine, machine.sandbox or await self._start(self.record(name), machine)
+        async with self.held(name) as (record, machine):
+            return machine, machine.sandbox or await self._start(record, machine)
 
     async def _start(self, record: SpriteRecord, machine: Machine) -> Sandbox:
-        machine.folder.mkdir(mode=0o700, exist_ok=True)
-        door = Door(self._runtime / record.id[-12:], self._host.ids)
+        try:
+            machine.folder.mkdir(mode=0o700, exist_ok=True)
+            door = Door(self._runtime / record.id[-12:], self._host.ids)
+            try:
+                sandbox = await self._assemble(record, machine, door)
+            except BaseException:
+                await door.close()
+                raise
+        except OSError as error:
+            raise Problem(500, f"the sprite could not be started: {error}") from error
+        machine.sandbox, machine.door = sandbox, door
+        self.store.touch(record.id)
+        sandbox.died.add_done_callback(lambda _: self._sandbox_died(record, machine, sandbox))
+        return sandbox
+
+    async def _assemble(self, record: SpriteRecord, machine: Machine, door: Door) -> Sandbox:
+        """The sandbox with its door and its way out; nothing of it is left when one of them fails."""
         layers = tuple(machine.layer(number) for number in record.stack)
         spec = SandboxSpec(name=record.name, layers=layers, upper=machine.layer(record.upper), door=door.folder)
-        try:
-            sandbox = await self._host.create(spec)
-        except OSError as error:
-            await door.close()
-            raise Problem(500, f"the sprite could not be started: {error}") from error
+        sandbox = await self._host.create(spec)
         try:
             await door.open(lambda user, request: self.mounts.request(record.name, sandbox, user, request), sandbox)
             if self._egress:
                 await self._egress.open(sandbox, self._rules(record))
         except BaseException:
-            await door.close()
             await sandbox.stop()
             raise
-        machine.sandbox, machine.door = sandbox, door
-        self.store.touch(record.id)
-        sandbox.died.add_done_callback(lambda _: self._sandbox_died(record, machine, sandbox))
         return sandbox
 
     def _sandbox_died(self, record: SpriteRecord, machine: Machine, sandbox: Sandbox) -> None:
@@ -149,7 +174,7 @@ class Machines:
     async def execute(self, name: str, request: ExecRequest) -> tuple[Session, Watcher]:
         """Start a command, watched from its first byte. One that cannot start reports by exit code and stderr."""
         machine, sandbox = await self.awake(name)
-        argv = request.argv or ("bash",)
+        argv = (request.path or next(iter(request.argv), "bash"), *request.argv[1:])
         env = {**self.record(name).environment, **self._egress_environment(name), **request.env}
         process = await self._spawn(sandbox, argv, env, request)
         session = Session(request, argv, request.dir or "/home/sprite", process)
@@ -198,44 +223,64 @@ class Machines:
         if sandbox is None or door is None:
             return
         machine.sessions.lose_all()
-        await sandbox.stop()
-        await self.mounts.detach(record.name)
-        if self._egress:
-            await self._egress.close(record.name)
-        await door.close()
+        try:
+            await sandbox.stop()
+            await self.mounts.detach(record.name)
+        finally:
+            if self._egress:
+                await self._egress.close(record.name)
+            await door.close()
 
     async def destroy(self, record: SpriteRecord) -> None:
         machine = self.of(record)
         async with machine.lock:
-            machine.destroyed = True
             await self.halt(record, machine)
             self.store.delete(record.id)
+            machine.destroyed = True
             self._machines.pop(record.id, None)
-        if machine.folder.exists():
-            await asyncio.to_thread(shutil.rmtree, machine.folder, True)
+        await _remove(machine.folder)
 
     async def in_use(self) -> bool:
         """Whether a command runs, or a repo is mounted, in any sprite."""
         for record in self.store.all():
             machine = self.of(record)
-            if machine.sandbox and (self.mounts.mounted(record.name) or await machine.sandbox.processes()):
+            if machine.sandbox and await self.busy(record, machine.sandbox):
                 return True
         return False
 
+    async def busy(self, record: SpriteRecord, sandbox: Sandbox) -> bool:
+        """Whether somebody could be writing in it. One that has just ended is idle."""
+        with contextlib.suppress(ConnectionError):
+            return bool(self.mounts.mounted(record.name)) or await sandbox.processes() > 0
+        return False
+
     def drop_unused_layers(self, record: SpriteRecord) -> None:
-        """Remove the layers that neither the sprite nor a checkpoint of it stands on, in the background."""
+        """Remove the layers that neither the sprite nor a checkpoint of it stands on, in the background.
+
+        For one who holds the machine: what is being copied is not on record yet.
+        """
         used = {record.upper, *record.stack}
         used.update(*(checkpoint.stack for checkpoint in self.store.checkpoints(record)))
         folders = self.of(record).folder / "layers"
         present = [folder for folder in folders.iterdir() if int(folder.name) not in used] if folders.exists() else []
         for folder in present:
-            self._later(asyncio.to_thread(shutil.rmtree, folder, True))
+            self._later(_remove(folder))
 
-    def _later(self, work: Coroutine[Any, Any, Any]) -> None:
+    def _later(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        return task
 
     async def close(self) -> None:
+        """Every sprite is put away and none wakes any more; what still goes on in the background is waited for."""
+        self._closing = True
         for record in self.store.all():
             await self.stop(record)
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+
+async def _remove(folder: Path) -> None:
+    """What cannot be removed now is tried again at the next start."""
+    with contextlib.suppress(OSError):
+        await asyncio.to_thread(remove_folder, folder)
