@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from mesabox.engine.sprites.answers import Json
 from mesabox.engine.sprites.bodies import json_object
 from mesabox.engine.sprites.exec_socket import exec_request, signal_number
 from mesabox.engine.sprites.machines import VERSION_HEADER, Machines
@@ -43,7 +44,7 @@ class ExecRoutes:
     async def index(self, request: Request) -> Response:
         machine = self._machines.of(self._machines.record(request.path_params["name"]))
         sessions = [_shape(session) for session in machine.sessions.running.values()]
-        return JSONResponse({"count": len(sessions), "sessions": sessions}, headers=_VERSION)
+        return Json({"count": len(sessions), "sessions": sessions}, headers=_VERSION)
 
     async def show(self, request: Request) -> Response:
         """Without an upgrade there is nothing to attach to."""
@@ -90,7 +91,7 @@ class FrameResponse(Response):
             for start in range(0, len(data), _CHUNK):
                 yield data_frame(Stream(stream), data[start : start + _CHUNK])
         code = self._session.exit_code
-        yield exit_frame(code if code is not None else 255)
+        yield exit_frame(255 if code is None or self._watcher.fell_behind else code)
 
     async def _feed(self) -> None:
         """The body to its end; then wait for the client to leave, which lets go of the command."""
@@ -148,7 +149,7 @@ async def _kill(session: Session, number: int, patience: float) -> AsyncIterator
 
 async def _over(session: Session, seconds: float) -> bool:
     try:
-        await asyncio.wait_for(session.over.wait(), seconds)
+        await asyncio.wait_for(session.exited.wait(), seconds)
     except TimeoutError:
         return False
     return True

@@ -53,7 +53,7 @@ class ExecSocket:
             listener = asyncio.create_task(_listen(socket, session, watcher, takes_stdin))
             await socket.send_text(json.dumps(_session_info(session)))
             await _tell(socket, session, watcher)
-            await _finish(socket, session, listener)
+            await _finish(socket, session, watcher, listener)
         except (WebSocketDisconnect, RuntimeError, OSError):
             pass  # the client has left: the session goes on by its linger time
         finally:
@@ -64,8 +64,12 @@ class ExecSocket:
 
 def exec_request(connection: Any) -> ExecRequest:
     """The request in a connection's query; Invalid names the parameter that is wrong."""
+    pairs = connection.query_params.multi_items()
+    for name, value in pairs:
+        if "\0" in value:
+            raise Invalid(f"{name[:40]} must not contain NUL")
     try:
-        return ExecRequest.from_query(connection.query_params.multi_items())
+        return ExecRequest.from_query(pairs)
     except ValueError as error:
         raise Invalid(str(error)) from None
 
@@ -89,7 +93,7 @@ def _session_info(session: Session) -> dict[str, Any]:
 
 async def _tell(socket: WebSocket, session: Session, watcher: Watcher) -> None:
     """Output as it comes. A silent command is kept alive by harmless text (@fly/sprites gives up after 45 s)."""
-    heartbeat = asyncio.create_task(_beat(socket, session))
+    heartbeat = asyncio.create_task(_beat(socket, session, watcher))
     try:
         async for stream, data in watcher:
             await socket.send_bytes(data if session.tty else data_frame(Stream(stream), data))
@@ -97,14 +101,20 @@ async def _tell(socket: WebSocket, session: Session, watcher: Watcher) -> None:
         heartbeat.cancel()
 
 
-async def _beat(socket: WebSocket, session: Session) -> None:
-    while not session.tty:
-        await asyncio.sleep(_HEARTBEAT)
-        await socket.send_text('{"type":"debug"}')
+async def _beat(socket: WebSocket, session: Session, watcher: Watcher) -> None:
+    """Also how the leaving of a client is noticed that sent more input than its command takes: no more is read."""
+    try:
+        while not session.tty:
+            await asyncio.sleep(_HEARTBEAT)
+            await socket.send_text('{"type":"debug"}')
+    except (WebSocketDisconnect, RuntimeError, OSError):
+        watcher.close()
 
 
-async def _finish(socket: WebSocket, session: Session, listener: "asyncio.Task[None]") -> None:
+async def _finish(socket: WebSocket, session: Session, watcher: Watcher, listener: "asyncio.Task[None]") -> None:
     """All output is out: tell the exit code, close, and keep reading for a moment until the peer has closed too."""
+    if watcher.fell_behind:
+        return await socket.close(1008, "too much output was left unread")
     if session.exit_code is None:
         return await socket.close(1001, "the sprite has stopped")
     if session.tty:
@@ -150,11 +160,19 @@ def _control(session: Session, text: str) -> None:
     try:
         message = json.loads(text)
         if message["type"] == "resize":
-            session.resize(int(message["rows"]) & 0xFFFF, int(message["cols"]) & 0xFFFF)
+            session.resize(_length(message["rows"]), _length(message["cols"]))
         elif message["type"] == "signal":
             session.signal(signal_number(str(message["signal"])))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
         return
+
+
+def _length(value: Any) -> int:
+    """Of one side of a terminal."""
+    length = int(value)
+    if not 0 <= length <= 0xFFFF:
+        raise ValueError("not a terminal's length")
+    return length
 
 
 def signal_number(name: str) -> int:

@@ -16,8 +16,10 @@ from mesabox.wire.frames import MAX_PAYLOAD, Stream
 SCROLLBACK = 256 * 1024
 """Bytes of output kept for those who attach later."""
 _WATCHER_BACKLOG = 64
+_TOO_SLOW = 10.0
 _QUIET_AFTER_EXIT = 0.1
-_STDIN_BACKLOG = 256
+_MOST_IN_A_PIPE = 1 << 20
+_STDIN_BLOCK, _STDIN_BACKLOG = 64 * 1024, 16
 _LAST_WORDS = 256
 
 Piece = tuple[int, bytes]
@@ -29,20 +31,27 @@ class Watcher:
 
     pieces: asyncio.Queue[Piece | None] = field(default_factory=lambda: asyncio.Queue(_WATCHER_BACKLOG))
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    fell_behind: bool = False
 
-    async def put(self, piece: Piece | None) -> None:
-        """Wait for a slow client (that is the back-pressure on the command), but not for one that has left."""
+    async def put(self, piece: Piece | None, patience: float | None = None) -> None:
+        """Wait for a slow client (that is the back-pressure on the command), but not for one that has left.
+
+        With ``patience`` (seconds) one that reads nothing for so long is let go.
+        """
         try:
             self.pieces.put_nowait(piece)
         except asyncio.QueueFull:
-            await self._put_or_gone(piece)
+            if not await self._put_or_gone(piece, patience):
+                self.fell_behind = True
+                self.close()
 
-    async def _put_or_gone(self, piece: Piece | None) -> None:
+    async def _put_or_gone(self, piece: Piece | None, patience: float | None) -> bool:
         put = asyncio.ensure_future(self.pieces.put(piece))
         gone = asyncio.ensure_future(self.gone.wait())
-        await asyncio.wait({put, gone}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({put, gone}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         put.cancel()
         gone.cancel()
+        return bool(done)
 
     def close(self) -> None:
         """The client has left: whoever iterates is let go."""
@@ -59,7 +68,8 @@ class Watcher:
 class Session:
     """A running command: its output goes to every watcher and to the scrollback; its end is ``exit_code``.
 
-    exit_code is None while it runs, and stays None when the sandbox went away under it (``lost``).
+    exit_code is None while it runs, and stays None when the sandbox went away under it (``lost``). ``exited`` comes
+    with the command's own end, ``over`` when its output has been taken, too.
     """
 
     def __init__(self, request: ExecRequest, argv: tuple[str, ...], workdir: str, process: Process) -> None:
@@ -73,12 +83,13 @@ class Session:
         self.process = process
         self.exit_code: int | None = None
         self.lost = False
+        self.exited = asyncio.Event()
         self.over = asyncio.Event()
         self._watchers: set[Watcher] = set()
         self._scrollback: deque[Piece] = deque()
         self._kept = 0
         self._stdin: asyncio.Queue[bytes | None] = asyncio.Queue(_STDIN_BACKLOG)
-        self._exited = asyncio.Event()
+        self._until_quiet = 0.0
         self._end_of_linger: asyncio.TimerHandle | None = None
         self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._feed())]
 
@@ -102,8 +113,11 @@ class Session:
             self._end_of_linger = asyncio.get_running_loop().call_later(self.linger, self._end)
 
     async def write(self, data: bytes) -> None:
-        if not self.over.is_set():
-            await self._stdin.put(data)
+        """Waits for a command that reads slowly: what is kept for it is bounded in bytes."""
+        for start in range(0, len(data), _STDIN_BLOCK):
+            if self.over.is_set():
+                break
+            await self._stdin.put(data[start : start + _STDIN_BLOCK])
 
     async def close_stdin(self) -> None:
         if not self.over.is_set():
@@ -114,14 +128,14 @@ class Session:
             self.process.resize(rows, cols)
 
     def signal(self, number: int) -> None:
-        if not self._exited.is_set():
+        if not self.exited.is_set():
             self.process.signal(number)
 
     def lose(self) -> None:
         """The sandbox is gone: end without an exit code."""
-        self.lost = True
-        for task in self._tasks:
-            task.cancel()
+        self.lost, self.exit_code = True, None
+        for task in self._tasks:  # one that has not begun yet begins first, so as to end in order
+            asyncio.get_running_loop().call_soon(task.cancel)
 
     def _end(self) -> None:
         self.signal(signal.SIGTERM)
@@ -136,10 +150,13 @@ class Session:
         pumps = [asyncio.create_task(self._pump(stream, fd)) for stream, fd in self._outputs()]
         try:
             code = await self.process.wait()
-            self._exited.set()
+            if not self.lost:
+                self.exit_code = code
+            self._until_quiet = asyncio.get_running_loop().time() + _QUIET_AFTER_EXIT
+            self.exited.set()
             await asyncio.gather(*pumps)
-            self.exit_code = None if self.lost else code
         finally:
+            self.exited.set()
             self.over.set()
             self._keep_alive()
             await self._put_away([*pumps, self._tasks[1]])
@@ -161,31 +178,40 @@ class Session:
         return [(int(stream), fd) for stream, fd in pairs if fd is not None]
 
     async def _pump(self, stream: int, descriptor: int) -> None:
-        """Every byte up to the end of the pipe; after the command's exit a pipe that a daemon keeps open is left
-        as soon as it is quiet."""
-        while data := await self._next(descriptor):
+        """Every byte the command wrote. A pipe that a daemon of it keeps open is left soon after the command's exit:
+        when it is empty then, or more has come than can have been in it."""
+        after_exit = 0
+        while after_exit < _MOST_IN_A_PIPE and (data := await self._next(descriptor)):
             self.last_activity = time.time()
+            after_exit += len(data) if self.exited.is_set() else 0
             self._keep((stream, data))
             await self._tell((stream, data))
 
     async def _next(self, descriptor: int) -> bytes:
         if (data := read_now(descriptor, MAX_PAYLOAD)) is not None:
             return data
-        if self._exited.is_set():
-            return await _unless_quiet(read_some(descriptor, MAX_PAYLOAD))
+        if self.exited.is_set():
+            return await self._unless_quiet(read_some(descriptor, MAX_PAYLOAD))
         read = asyncio.ensure_future(read_some(descriptor, MAX_PAYLOAD))
-        exited = asyncio.ensure_future(self._exited.wait())
+        exited = asyncio.ensure_future(self.exited.wait())
         try:
             await asyncio.wait({read, exited}, return_when=asyncio.FIRST_COMPLETED)
-            return read.result() if read.done() else await _unless_quiet(read)
+            return read.result() if read.done() else await self._unless_quiet(read)
         finally:
             read.cancel()
             exited.cancel()
             await asyncio.wait({read})
 
+    async def _unless_quiet(self, read: Awaitable[bytes]) -> bytes:
+        left = self._until_quiet - asyncio.get_running_loop().time()
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(read, max(0.0, left))
+        return b""
+
     async def _tell(self, piece: Piece | None) -> None:
+        patience = _TOO_SLOW if len(self._watchers) > 1 else None  # one who reads nothing must not hold up the others
         for watcher in list(self._watchers):
-            await watcher.put(piece)
+            await watcher.put(piece, patience)
 
     def _keep(self, piece: Piece) -> None:
         self._scrollback.append(piece)
@@ -204,12 +230,6 @@ class Session:
             self.process.close_stdin()
         while True:
             await self._stdin.get()
-
-
-async def _unless_quiet(read: Awaitable[bytes]) -> bytes:
-    with contextlib.suppress(TimeoutError):
-        return await asyncio.wait_for(read, _QUIET_AFTER_EXIT)
-    return b""
 
 
 class Sessions:
