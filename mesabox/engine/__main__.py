@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import resource
 import shutil
 import socket
 import sys
@@ -48,7 +49,9 @@ def serve() -> None:
 
 
 def _run(settings: EngineSettings, host: SandboxHost, listening: socket.socket) -> None:
-    os.environ["WEBSOCKETS_MAX_LINE_LENGTH"] = str(1 << 20)  # read by websockets when it is imported
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each command takes three; the sandboxes keep theirs
+    os.environ["WEBSOCKETS_MAX_LINE_LENGTH"] = str(2 << 20)  # read when it is imported; the gate has the exact limit
     import asyncio
 
     from mesabox.engine.endpoint import Endpoint

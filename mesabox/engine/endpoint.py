@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class Endpoint:
 
     def write(self, file: Path) -> None:
         """Atomically: a reader sees the old or the new, whole."""
-        beside = file.with_suffix(f".{os.getpid()}")
+        beside = file.with_suffix(".new")
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w") as stream:
             json.dump(asdict(self), stream)
@@ -38,9 +39,13 @@ class Endpoint:
 
     @classmethod
     def read(cls, file: Path) -> "Endpoint | None":
+        """None when it is not there, or damaged: then a new one is made, as at the first start."""
         try:
             return cls(**json.loads(file.read_text()))
         except FileNotFoundError:
+            return None
+        except (ValueError, TypeError):
+            print(f"{file} is damaged: the engine gets a new port, token and Mesa key", file=sys.stderr)
             return None
 
 

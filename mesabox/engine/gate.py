@@ -1,4 +1,4 @@
-"""What every request passes before a route sees it: log, host, raw path, token. Plain ASGI, one small class each."""
+"""What every request passes before a route sees it: log, length, host, raw path, token. Small plain ASGI."""
 
 import hmac
 import ipaddress
@@ -14,6 +14,10 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MOST_REQUEST_LINE = 1 << 20
+"""Bytes, without the end of the line."""
+_AROUND_TARGET = len("GET  HTTP/1.1")
 
 
 class RequestLog:
@@ -60,6 +64,20 @@ class RawPath:
         await self._app(scope, receive, send)
 
 
+class ShortEnough:
+    """A request line above the limit is 414, however it happened to arrive."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        target = len(scope.get("raw_path", b"")) + 1 + len(scope.get("query_string", b""))
+        if target + _AROUND_TARGET > MOST_REQUEST_LINE:
+            text = f"the request line is above {MOST_REQUEST_LINE} bytes"
+            return await refuse(scope, receive, send, 414, {"error": text})
+        await self._app(scope, receive, send)
+
+
 class LoopbackHost:
     """Only requests that name the loopback as their host: a web page cannot rebind its name to us."""
 
@@ -77,11 +95,11 @@ class TokenGuard:
 
     def __init__(self, app: App, token: str) -> None:
         self._app = app
-        self._expected = f"Bearer {token}".encode()
+        self._token = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = _header(scope, b"authorization")
-        if not hmac.compare_digest(given, self._expected):
+        scheme, _, given = _header(scope, b"authorization").partition(b" ")
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(given.strip(), self._token):
             return await refuse(scope, receive, send, 401, {"error": "authentication failed"})
         await self._app(scope, receive, send)
 
@@ -101,11 +119,8 @@ def _header(scope: Scope, name: bytes) -> bytes:
 
 
 def _is_loopback(host: bytes) -> bool:
-    name = (
-        host.decode("latin-1").rpartition(":")[0]
-        if host.rstrip(b"0123456789").endswith(b":")
-        else host.decode("latin-1")
-    )
+    text = host.decode("latin-1").lower()
+    name = text.rpartition(":")[0] if text.rstrip("0123456789").endswith(":") else text
     if name == "localhost":
         return True
     try:

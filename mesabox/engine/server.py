@@ -5,22 +5,22 @@ import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import sys
 import time
-import traceback
 from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, Router
 
 import mesabox
 from mesabox.engine.endpoint import Endpoint, new_token
-from mesabox.engine.gate import LoopbackHost, RawPath, RequestLog, TokenGuard
+from mesabox.engine.gate import LoopbackHost, RawPath, RequestLog, ShortEnough, TokenGuard
 from mesabox.engine.mesa.routes import routes as mesa_routes
 from mesabox.engine.mesa.service import Bootstrap, Mesa
 from mesabox.engine.mounts.mounts import Mounts
@@ -54,7 +54,7 @@ class Engine:
             self._store, host, self.mounts, self.network, settings.state / "sprites", settings.runtime
         )
         self.endpoint = self._endpoint(before)
-        self.log = RequestLog(LoopbackHost(RawPath(self._application())))
+        self.log = RequestLog(ShortEnough(LoopbackHost(self._application())))
         self._server = _Server(configuration(self.log))
 
     def _endpoint(self, before: Endpoint | None) -> Endpoint:
@@ -79,11 +79,17 @@ class Engine:
         sprites = sprites_routes(self.machines, self.endpoint.org)
         return Starlette(
             routes=[
-                Mount("/mesa/v1", routes=mesa_routes(self.mesa)),
+                Mount("/mesa/v1", app=RawPath(Router(mesa_routes(self.mesa)))),
                 Mount("/_engine", app=TokenGuard(Router(own), token)),
                 Mount("/", app=TokenGuard(Router(sprites), token)),
             ],
-            exception_handlers={Problem: answer, HTTPException: _refused, Exception: _broken},
+            exception_handlers={
+                Problem: answer,
+                HTTPException: _refused,
+                ClientDisconnect: _left,
+                sqlite3.OperationalError: _unwritable,
+                Exception: _broken,
+            },
         )
 
     async def _status(self, _: Request) -> Response:
@@ -129,7 +135,7 @@ class Engine:
         """An engine that nobody has asked for anything in a while, and in which nothing runs, ends by itself."""
         while self._settings.idle:
             await asyncio.sleep(_IDLE_LOOK)
-            if await self.machines.in_use() or self.log.open_requests:
+            if self.log.open_requests or await self.machines.in_use():
                 self.log.last_request = time.monotonic()
             elif time.monotonic() - self.log.last_request > self._settings.idle:
                 self._stop_serving()
@@ -148,6 +154,16 @@ async def _refused(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": error.detail.lower()}, error.status_code, headers=error.headers)
 
 
-async def _broken(_: Request, error: Exception) -> Response:
-    traceback.print_exception(error, file=sys.stderr)
+async def _left(_: Request, __: Exception) -> Response:
+    """Nobody reads it."""
+    return Response(status_code=400)
+
+
+async def _unwritable(_: Request, error: Exception) -> Response:
+    print(f"the engine's state cannot be written: {error}", file=sys.stderr)
+    return JSONResponse({"error": f"the engine's state cannot be written: {error}"}, 507)
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    """A defect of ours: uvicorn writes its trace to the log."""
     return JSONResponse({"error": "internal error"}, 500)
