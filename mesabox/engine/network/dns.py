@@ -53,7 +53,10 @@ def _name(message: bytes, place: int) -> tuple[str, int]:
     while length := message[place]:
         if length > 63 or place + 1 + length > len(message):
             raise ValueError("not a plain name")
-        labels.append(message[place + 1 : place + 1 + length].decode("ascii"))
+        label = message[place + 1 : place + 1 + length].decode("ascii")
+        if not label.isprintable():  # after a NUL the resolver would read no further than the policy did
+            raise ValueError("not a plain name")
+        labels.append(label)
         place += 1 + length
     return ".".join(labels), place + 1
 

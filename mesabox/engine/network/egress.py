@@ -8,10 +8,10 @@ from ipaddress import IPv4Address
 
 from mesabox.engine.network.guide import Guide, NoSuchName, Refused
 from mesabox.engine.network.relay import connect, relay, reset
-from mesabox.engine.network.tasks import Tasks
+from mesabox.engine.network.tasks import Tasks, visitors
 
 _SO_ORIGINAL_DST = 80
-_MOST_CONNECTIONS = 1024
+_MOST_CONNECTIONS = 512
 
 
 class Egress:
@@ -34,9 +34,7 @@ class Egress:
                 task.cancel()
 
     async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            client, _ = await loop.sock_accept(self._listening)
+        async for client in visitors(self._listening):
             if not self._tasks.start(self._carry(client)):
                 reset(client)
 

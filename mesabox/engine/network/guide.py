@@ -16,7 +16,7 @@ FAKE = IPv4Network("198.18.0.0/15")
 _MOST_NAMES = 65_536
 _FRESH_SECONDS = 30.0
 _MOST_RECEIPTS = 1_000
-_RESOLVING_AT_ONCE = 16
+_RESOLVING_AT_ONCE = 8
 
 
 class NoSuchName(Exception):
@@ -138,6 +138,6 @@ class Guide:
 def _look_up(name: str) -> list[Address]:
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except UnicodeError as error:
+    except ValueError as error:  # also what cannot be written as a name at all
         raise socket.gaierror(socket.EAI_NONAME, "not a name") from error
     return list(dict.fromkeys(parse(str(entry[4][0])) for entry in found))

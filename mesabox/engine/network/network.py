@@ -19,7 +19,7 @@ from mesabox.engine.network.stub import Stub
 Made = TypeVar("Made")
 
 _LOOPBACK = IPv4Network("127.0.0.0/8")
-_RESOLVERS = 16
+_RESOLVERS = 64
 _VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 

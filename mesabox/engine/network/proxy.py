@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from mesabox.engine.network.guide import Guide, NoSuchName, Refused
 from mesabox.engine.network.relay import connect, relay, reset
-from mesabox.engine.network.tasks import Tasks
+from mesabox.engine.network.tasks import Tasks, visitors
 
-_MOST_CONNECTIONS = 1024
+_MOST_CONNECTIONS = 512
 _LARGEST_HEAD = 65_536
 _GREETING_SECONDS = 30
 _SOCKS, _NO_AUTHENTICATION, _CONNECT = 5, 0, 1
@@ -39,9 +39,7 @@ class Proxy:
                 task.cancel()
 
     async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            client, _ = await loop.sock_accept(self._listening)
+        async for client in visitors(self._listening):
             client.setblocking(False)
             if not self._tasks.start(self._carry(client)):
                 reset(client)
@@ -100,8 +98,8 @@ class Proxy:
         head, body = await _head(client, first)
         method, target, version = ([*head.split(b"\r\n", 1)[0].decode("latin-1").split(" "), "", ""])[:3]
         tunnel = method == "CONNECT"
-        parts = urlsplit(f"//{target}" if tunnel else target)
         try:
+            parts = urlsplit(f"//{target}" if tunnel else target)
             if not parts.hostname:
                 raise Refused("not a proxy request")
             server = await self._connect(parts.hostname, parts.port or (443 if tunnel else 80))

@@ -7,7 +7,7 @@ from contextlib import closing
 
 from mesabox.engine.network import dns
 from mesabox.engine.network.guide import Guide, NoSuchName, Refused
-from mesabox.engine.network.tasks import Tasks
+from mesabox.engine.network.tasks import Tasks, visitors
 
 _LARGEST = 4096
 _MOST_AT_ONCE = 256
@@ -40,9 +40,7 @@ class Stub:
             await asyncio.get_running_loop().sock_sendto(self._udp, answer, asker)  # type: ignore[arg-type]
 
     async def _serve_tcp(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            client, _ = await loop.sock_accept(self._tcp)
+        async for client in visitors(self._tcp):
             if not self._tasks.start(self._answer_tcp(client)):
                 client.close()
 

@@ -1,9 +1,24 @@
 """A bounded crowd of tasks that end together: a sprite may ask as often as it likes, we do not follow without limit."""
 
 import asyncio
-from collections.abc import Coroutine
+import socket
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
 from typing import Any
+
+_AGAIN = 0.1
+
+
+async def visitors(listening: socket.socket) -> AsyncIterator[socket.socket]:
+    """Connections as they arrive. Nothing a visitor does, nor a lack of descriptors for a moment, ends it."""
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            client, _ = await loop.sock_accept(listening)
+        except OSError:
+            await asyncio.sleep(_AGAIN)
+        else:
+            yield client
 
 
 class Tasks:

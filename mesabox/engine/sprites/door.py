@@ -15,12 +15,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from mesabox.engine.network.tasks import visitors
 from mesabox.engine.sandbox.host import CannotStart, Ids, Process, Sandbox
 from mesabox.engine.sprites.descriptors import ready
 
 Handler = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 _LINE = 1 << 20
 _CLIENTS = 64
+_STDIO = 3
 _PASSED = {"INT": signal.SIGINT, "TERM": signal.SIGTERM, "HUP": signal.SIGHUP, "QUIT": signal.SIGQUIT}
 
 
@@ -62,9 +64,7 @@ class Door:
         task.add_done_callback(self._clients.discard)
 
     async def _welcome(self, listening: socket.socket, handler: Handler, sandbox: Sandbox) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            client, _ = await loop.sock_accept(listening)
+        async for client in visitors(listening):
             client.setblocking(False)
             if len(self._clients) > _CLIENTS:
                 client.close()
@@ -82,7 +82,7 @@ class Door:
             else:
                 reply = await handler(self._user(client), request)
             await visitor.reply(reply)
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             pass  # a client that breaks off, or says what is no JSON object, gets no answer
         finally:
             visitor.close()
@@ -90,7 +90,7 @@ class Door:
     def _user(self, client: socket.socket) -> str:
         credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         _, uid, _ = struct.unpack("3i", credentials)
-        return "sprite" if uid == self._ids.sprite_uid else "root"
+        return "root" if uid == self._ids.root_uid != self._ids.sprite_uid else "sprite"
 
 
 class Visitor:
@@ -119,7 +119,7 @@ class Visitor:
     async def _receive(self) -> bytes:
         while True:
             try:
-                data, descriptors, _, _ = socket.recv_fds(self._client, 65536, 3)
+                data, descriptors, _, _ = socket.recv_fds(self._client, 65536, _STDIO)
             except BlockingIOError:
                 await ready(self._client.fileno())
                 continue
@@ -127,9 +127,12 @@ class Visitor:
             return data
 
     def _take(self, descriptors: list[int]) -> None:
+        """ValueError when more come than a command has use for: the engine has only so many itself."""
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
         self.descriptors += descriptors
+        if len(self.descriptors) > _STDIO:
+            raise ValueError("too many descriptors")
 
     async def reply(self, message: dict[str, Any]) -> None:
         await asyncio.get_running_loop().sock_sendall(self._client, json.dumps(message).encode() + b"\n")
@@ -146,7 +149,9 @@ async def _sudo(visitor: Visitor, request: dict[str, Any], sandbox: Sandbox) -> 
     argv, env, cwd = request.get("argv"), request.get("env") or {}, request.get("cwd")
     if not (isinstance(argv, list) and argv and all(isinstance(word, str) for word in argv)):
         return {"ok": False, "error": "no command", "exit": 1}
-    if len(visitor.descriptors) != 3:
+    if not _is_environment(env) or not isinstance(cwd, str | None):
+        return {"ok": False, "error": "the environment or the folder is none", "exit": 1}
+    if len(visitor.descriptors) != _STDIO:
         return {"ok": False, "error": "stdin, stdout and stderr must come along", "exit": 1}
     user = "sprite" if request.get("user") == "sprite" else "root"
     fds = (visitor.descriptors[0], visitor.descriptors[1], visitor.descriptors[2])
@@ -162,9 +167,13 @@ async def _sudo(visitor: Visitor, request: dict[str, Any], sandbox: Sandbox) -> 
         process.close()
 
 
+def _is_environment(env: Any) -> bool:
+    return isinstance(env, dict) and all(isinstance(value, str) for value in env.values())
+
+
 async def _pass_signals(visitor: Visitor, process: Process) -> None:
     """Signals of the visitor; one who breaks off takes the command along."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         while (message := await visitor.line()) is not None:
             if number := _PASSED.get(str(message.get("signal"))):
                 process.signal(number)
