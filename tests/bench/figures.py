@@ -1,5 +1,6 @@
 """Timing, and a row for what was timed."""
 
+import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Callable
@@ -18,12 +19,16 @@ def _once(work: Callable[[], object]) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-async def timed_async(work: Callable[[], Awaitable[object]], rounds: int, *, warm: int = 2) -> list[float]:
+async def timed_async(
+    work: Callable[[], Awaitable[object]], rounds: int, *, warm: int = 2, pause: float = 0.0
+) -> list[float]:
+    """pause: seconds between rounds, unmeasured, for what is a latency and no throughput."""
     times = []
     for _ in range(warm + rounds):
         started = time.perf_counter()
         await work()
         times.append((time.perf_counter() - started) * 1000)
+        await asyncio.sleep(pause)
     return times[warm:]
 
 

@@ -23,7 +23,7 @@ async def create(house: House) -> None:
             await sprites.create_sprite(made[-1])
             assert (await sprites.run(made[-1], ["true"])).exit_code == 0
 
-        ours = await timed_async(once, 30)
+        ours = await timed_async(once, 30, pause=0.1)
         destroy = await timed_async(lambda: sprites.destroy_sprite(made.pop()), 20)
     show("create, first command", [*_fresh_namespaces(), ("create -> first command", ours)], goal="25 ms")
     show("destroy", [("rm of an empty folder's tree by coreutils", _rm(house)), ("destroy", destroy)])
