@@ -81,7 +81,7 @@ _mesabox() {
             "/engine/status") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/engine/stop") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/gc") words="--debug --dry-run --engine --help --json --no-color --no-input --quiet --verbose" ;;
-            "/go") words="--bookmark --debug --engine --env --help --isolation --json --keep --no-color --no-input --no-tty --quiet --repo --secret --sprite --timeout --tty --verbose --workdir" ;;
+            "/go") words="--bookmark --debug --engine --env --events --help --isolation --json --keep --ndjson --no-color --no-input --no-tty --quiet --repo --secret --sprite --timeout --tty --verbose --workdir" ;;
             "/help") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/key") words="list mint revoke --help" ;;
             "/key/list") words="--all --debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
@@ -96,7 +96,7 @@ _mesabox() {
             "/repo/list") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/repo/log") words="$(_mesabox_names repos) --bookmark --debug --engine --help --json --limit --no-color --no-input --quiet --verbose" ;;
             "/repo/show") words="$(_mesabox_names repos) --debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
-            "/run") words="$(_mesabox_names sprites) --debug --engine --env --help --json --no-color --no-input --no-tty --quiet --repo --secret --timeout --tty --verbose --workdir" ;;
+            "/run") words="$(_mesabox_names sprites) --debug --engine --env --events --help --json --ndjson --no-color --no-input --no-tty --quiet --repo --secret --timeout --tty --verbose --workdir" ;;
             "/runs") words="list logs show --help" ;;
             "/runs/list") words="--debug --engine --help --json --limit --no-color --no-input --quiet --verbose" ;;
             "/runs/logs") words="--debug --engine --help --json --no-color --no-input --quiet --stream --verbose" ;;

@@ -155,7 +155,7 @@ function __mesabox_words
             case '/gc'
                 printf '%s\n' --debug --dry-run --engine --help --json --no-color --no-input --quiet --verbose
             case '/go'
-                printf '%s\n' --bookmark --debug --engine --env --help --isolation --json --keep --no-color --no-input --no-tty --quiet --repo --secret --sprite --timeout --tty --verbose --workdir
+                printf '%s\n' --bookmark --debug --engine --env --events --help --isolation --json --keep --ndjson --no-color --no-input --no-tty --quiet --repo --secret --sprite --timeout --tty --verbose --workdir
             case '/help'
                 printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --verbose
             case '/key'
@@ -193,7 +193,7 @@ function __mesabox_words
                 printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --verbose
             case '/run'
                 __mesabox_names sprites
-                printf '%s\n' --debug --engine --env --help --json --no-color --no-input --no-tty --quiet --repo --secret --timeout --tty --verbose --workdir
+                printf '%s\n' --debug --engine --env --events --help --json --ndjson --no-color --no-input --no-tty --quiet --repo --secret --timeout --tty --verbose --workdir
             case '/runs'
                 printf '%s\n' list logs show --help
             case '/runs/list'

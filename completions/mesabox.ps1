@@ -81,7 +81,7 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
             '/engine/status' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/engine/stop' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/gc' { '--debug'; '--dry-run'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
-            '/go' { '--bookmark'; '--debug'; '--engine'; '--env'; '--help'; '--isolation'; '--json'; '--keep'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--repo'; '--secret'; '--sprite'; '--timeout'; '--tty'; '--verbose'; '--workdir' }
+            '/go' { '--bookmark'; '--debug'; '--engine'; '--env'; '--events'; '--help'; '--isolation'; '--json'; '--keep'; '--ndjson'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--repo'; '--secret'; '--sprite'; '--timeout'; '--tty'; '--verbose'; '--workdir' }
             '/help' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/key' { 'list'; 'mint'; 'revoke'; '--help' }
             '/key/list' { '--all'; '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
@@ -96,7 +96,7 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
             '/repo/list' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/repo/log' { (MesaboxNames repos); '--bookmark'; '--debug'; '--engine'; '--help'; '--json'; '--limit'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/repo/show' { (MesaboxNames repos); '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
-            '/run' { (MesaboxNames sprites); '--debug'; '--engine'; '--env'; '--help'; '--json'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--repo'; '--secret'; '--timeout'; '--tty'; '--verbose'; '--workdir' }
+            '/run' { (MesaboxNames sprites); '--debug'; '--engine'; '--env'; '--events'; '--help'; '--json'; '--ndjson'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--repo'; '--secret'; '--timeout'; '--tty'; '--verbose'; '--workdir' }
             '/runs' { 'list'; 'logs'; 'show'; '--help' }
             '/runs/list' { '--debug'; '--engine'; '--help'; '--json'; '--limit'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/runs/logs' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--stream'; '--verbose' }

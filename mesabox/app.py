@@ -7,10 +7,14 @@ from mesabox import __version__
 
 TYPE_CHECKING = False  # importing typing takes as long as starting the interpreter
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mesabox.cli._command import Call
+    from mesabox.cli._options import Flags
     from mesabox.errors import MesaboxError
     from mesabox.flow.redaction import Redactor
-    from mesabox.ui.result import Result
+    from mesabox.switchboard import Switchboard
+    from mesabox.ui.result import Manner, Result
     from mesabox.ui.streams import Streams
 
 RUNS_A_COMMAND = frozenset({"go", "run", "sh", "runs attach", "runs rerun"})
@@ -48,40 +52,69 @@ def main(argv: "list[str] | None" = None, streams: "Streams | None" = None) -> i
 
 def _answer(words: "list[str]", outside: "Streams") -> int:
     from mesabox.cli._options import Flags, HelpWanted
-    from mesabox.cli._tree import flags_of_refusal, read
+    from mesabox.cli._tree import flags_of_refusal, manner_of_refusal, read
     from mesabox.flow.redaction import Redactor
-    from mesabox.ui.render import show
 
-    flags, call, redactor = Flags.glimpse(words), None, Redactor()
+    flags, call, board, redactor = Flags.glimpse(words), None, None, Redactor(_masking(outside))
+    manner = flags.manner()
     try:
         call = read(words)
-        flags = call.flags
-        command, result = call.path, _run(call, outside, redactor)
+        flags, manner = call.flags, call.manner
+        board = _switchboard(call.path, flags, manner, outside, redactor)
+        command, result = call.path, _run(call, board)
     except HelpWanted as wanted:
         command, result = "help", _help(wanted.text)
     except BrokenPipeError:
         raise
     except (Exception, KeyboardInterrupt) as failure:
-        flags = call.flags if call else flags_of_refusal(failure, words)
+        if call is None:
+            flags, manner = flags_of_refusal(failure, words), manner_of_refusal(failure, words)
         if flags.debug:
             outside.stderr.write(redactor.text(_traceback(failure)))
         command, result = _failed(failure, call, redactor)
+    if board is None and manner.ndjson:
+        board = _switchboard(command, flags, manner, outside, redactor)
     streams = outside.told(no_color=flags.no_color, no_input=flags.no_input)
-    runs = command in RUNS_A_COMMAND
-    show(streams, flags.manner(), command, result.redacted(redactor), runs_a_command=runs)
+    _show(streams, manner, command, result.redacted(redactor), board)
     return int(result.exit_code)
 
 
-def _run(call: "Call", outside: "Streams", redactor: "Redactor") -> "Result":
+def _masking(outside: "Streams") -> "Callable[[str], None] | None":
+    if outside.github is None:
+        return None
+    from mesabox.ui.github import masking
+
+    return masking(outside)
+
+
+def _switchboard(
+    command: str, flags: "Flags", manner: "Manner", outside: "Streams", redactor: "Redactor"
+) -> "Switchboard":
     from mesabox.switchboard import Switchboard
 
-    flags = call.flags
     streams = outside.told(no_color=flags.no_color, no_input=flags.no_input)
-    board = Switchboard(streams, flags.manner(), flags.settings(), redactor)
+    return Switchboard(streams, manner, flags.settings(), redactor, command)
+
+
+def _run(call: "Call", board: "Switchboard") -> "Result":
     try:
+        board.begin()
         return call.run(board)
     finally:
         board.close()
+
+
+def _show(streams: "Streams", manner: "Manner", command: str, result: "Result", board: "Switchboard | None") -> None:
+    from mesabox.ui.render import show
+
+    runs = command in RUNS_A_COMMAND
+    show(streams, manner, command, result, runs_a_command=runs)
+    if board is not None:
+        board.tell_end(result)
+        if runs and streams.github is not None:
+            from mesabox.ui.github_files import publish
+
+            publish(streams, command, result, board.redactor)
 
 
 def _help(text: str) -> "Result":

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mesabox.config.environment import engine_environment, process_environment
 from mesabox.errors import Unsupported
 from mesabox.flow.redaction import Redactor
-from mesabox.ui.progress import Progress, RedactedProgress, progress_for
-from mesabox.ui.result import Manner
+from mesabox.ui.result import Manner, Result
 from mesabox.ui.streams import Streams
 
 if TYPE_CHECKING:  # every one of these is imported by the function that needs it
@@ -25,6 +24,8 @@ if TYPE_CHECKING:  # every one of these is imported by the function that needs i
     from mesabox.config.settings import Settings
     from mesabox.flow.ledger import Where
     from mesabox.flow.services import Services as FlowServices
+    from mesabox.ui.events import EventLog
+    from mesabox.ui.progress import Progress
     from mesabox.ui.terminal import Console
 
 
@@ -48,12 +49,18 @@ class Services:
 class Switchboard:
     """What a command is given. flags: the settings that were given as flags, by dotted key.
 
-    redactor: learns every secret that passes here.
+    redactor: learns every secret that passes here. command: as it is typed ("repo list").
     """
 
     def __init__(
-        self, streams: Streams, manner: Manner, flags: Mapping[str, Any], redactor: Redactor | None = None
+        self,
+        streams: Streams,
+        manner: Manner,
+        flags: Mapping[str, Any],
+        redactor: Redactor | None = None,
+        command: str = "",
     ) -> None:
+        self.command = command
         self.streams = streams
         self.manner = manner
         self.redactor = redactor or Redactor()
@@ -61,8 +68,8 @@ class Switchboard:
 
     def with_settings(self, **flags: Any) -> Switchboard:
         """The same with more flags; progress is shared."""
-        other = Switchboard(self.streams, self.manner, {**self._flags, **flags}, self.redactor)
-        other.reporter = self.reporter
+        other = Switchboard(self.streams, self.manner, {**self._flags, **flags}, self.redactor, self.command)
+        other.__dict__.update({name: self.__dict__[name] for name in ("reporter", "events") if name in self.__dict__})
         return other
 
     @cached_property
@@ -85,7 +92,21 @@ class Switchboard:
 
     @cached_property
     def reporter(self) -> Progress:
-        return RedactedProgress(progress_for(self.streams, self.manner), self.redactor)
+        from mesabox.ui.progress import SharedProgress, progress_for
+
+        listeners = [progress_for(self.streams, self.manner)]
+        if self.events is not None:
+            from mesabox.ui.events import EventProgress
+
+            listeners.append(EventProgress(self.events))
+        return SharedProgress(listeners, self.redactor)
+
+    @cached_property
+    def events(self) -> EventLog | None:
+        """Where a run is told of as it goes, when ``--ndjson`` or ``--events`` asks for it."""
+        if not self.manner.ndjson and self.manner.events is None:
+            return None
+        return self._events_to(self.manner.events)
 
     @cached_property
     def names(self) -> Names:
@@ -136,7 +157,7 @@ class Switchboard:
     def console(self) -> Console:
         from mesabox.ui.terminal import Console
 
-        return Console(self.streams, captured=self.manner.json)
+        return Console(self.streams, captured=self.manner.captured, events=self.events)
 
     def local_environment(self) -> Mapping[str, str]:
         return process_environment()
@@ -162,6 +183,27 @@ class Switchboard:
         for value in values.values():
             self.redactor.learn(value, announce=True)
         return {name: Secret(value) for name, value in values.items()}
+
+    def begin(self) -> None:
+        """The first event is out before anything can fail, and a file for them that cannot be made fails at once."""
+        _ = self.events
+
+    def tell_end(self, result: Result) -> None:
+        """The last event. BrokenPipeError when the reader of stdout had left by then."""
+        events = self.__dict__.get("events") or (self._events_to(None) if self.manner.ndjson else None)
+        if events is not None:
+            events.end(self.command, result)
+            if self.manner.ndjson and events.broken:
+                raise events.broken
+
+    def _events_to(self, file: str | None) -> EventLog:
+        from mesabox.flow.ledger import new_run_id
+        from mesabox.ui.events import EventLog, event_file
+
+        sinks = [self.streams.stdout] if self.manner.ndjson else []
+        if file is not None:
+            sinks.append(event_file(file))
+        return EventLog(sinks, command=self.command, run_id=new_run_id(), redactor=self.redactor)
 
     def close(self) -> None:
         if "reporter" in self.__dict__:

@@ -1,6 +1,5 @@
 """The real command, offline: one engine of the session's own, for each test a working folder."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests import schemas
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Terminal:
 
     def json(self, *words: str, **options):
         """The envelope of a command run with ``--json``."""
-        return json.loads(self("--json", *words, ok=False, **options).stdout)
+        return schemas.envelope(self("--json", *words, ok=False, **options).stdout)
 
     def value(self, *words: str, **options) -> str:
         return self("-q", *words, **options).stdout.decode().strip()

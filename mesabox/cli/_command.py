@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import takewhile
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand
 
-from mesabox.cli._options import EXPOSED, Flags
+from mesabox.cli._options import EXPOSED, Events, Flags, Ndjson
+from mesabox.ui.result import Manner
 
 if TYPE_CHECKING:
     from mesabox.switchboard import Switchboard
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 OUR_WORDS = "mesabox.our_words"
 """In a context's ``meta``: the words before those of the user's own program."""
 _COMMON = "Options of every command"
+_EVENT_FLAGS: Mapping[str, tuple[Any, Any]] = {"ndjson": (Ndjson, False), "events": (Events, None)}
 CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
 
@@ -32,6 +34,7 @@ class Call:
     function: Callable[..., Any]
     values: dict[str, Any]
     flags: Flags
+    manner: Manner
 
     def run(self, board: Switchboard) -> Result:
         answer = self.function(board, **self.values)
@@ -82,30 +85,40 @@ def as_typer_command(module: ModuleType, path: str) -> Any:
     """A command file: its docstring's first line is the summary, ``command`` the function, ``EXAMPLES`` the help's end.
 
     ``COMMAND_FROM = n``: the words after n arguments are another program's, and no flag of ours is looked for there.
+    ``TELLS_EVENTS = True``: it takes ``--ndjson`` and ``--events``.
     """
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(cls=Helpful, help=inspect.getdoc(module), name=path.rpartition(" ")[2])(_parsed(module.command, path))
+    app.command(cls=Helpful, help=inspect.getdoc(module), name=path.rpartition(" ")[2])(
+        _parsed(module.command, path, _EVENT_FLAGS if getattr(module, "TELLS_EVENTS", False) else {})
+    )
     command = typer.main.get_command(app)
     command.examples = getattr(module, "EXAMPLES", ())  # type: ignore[attr-defined]
     command.command_from = getattr(module, "COMMAND_FROM", None)  # type: ignore[attr-defined]
     return command
 
 
-def _parsed(function: Callable[..., Any], path: str) -> Callable[..., Call]:
-    """What Typer sees: the function's parameters after the switchboard, and every command's flags."""
+def _parsed(function: Callable[..., Any], path: str, more: Mapping[str, tuple[Any, Any]]) -> Callable[..., Call]:
+    """What Typer sees: the function's parameters after the switchboard, ``more``, and every command's flags."""
 
     def call(context: typer.Context, **values: Any) -> Call:
         values.pop("help")  # it has been answered while parsing
-        flags = Flags(**{name: values.pop(name) for name in EXPOSED})
-        return Call(path, function, values, flags.over(context.find_root().obj or Flags()))
+        flags = Flags(**{name: values.pop(name) for name in EXPOSED}).over(context.find_root().obj or Flags())
+        manner = replace(flags.manner(), **{name: values.pop(name) for name in more})
+        if manner.json and manner.ndjson:
+            raise typer.BadParameter("--json is one object, --ndjson one a line: give one of them", ctx=context)
+        return Call(path, function, values, flags, manner)
 
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-    return with_signature(call, [CONTEXT, *(p.replace(kind=CONTEXT.kind) for p in own), *flag_parameters()])
+    wanted = [*(p.replace(kind=CONTEXT.kind) for p in own), *(_flag(name, *one) for name, one in more.items())]
+    return with_signature(call, [CONTEXT, *wanted, *flag_parameters()])
 
 
 def flag_parameters() -> list[inspect.Parameter]:
-    kind = inspect.Parameter.KEYWORD_ONLY
-    return [inspect.Parameter(f.name, kind, default=f.default, annotation=f.type) for f in fields(Flags)]
+    return [_flag(field.name, field.type, field.default) for field in fields(Flags)]
+
+
+def _flag(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def with_signature(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> Callable[..., Any]:

@@ -49,7 +49,7 @@ class Attempt:
     ) -> None:
         streams = board.streams
         lent = streams.stdin_terminal and streams.stdout.terminal if tty is None else tty
-        size = streams.size() if lent and not board.manner.json else None
+        size = streams.size() if lent and not board.manner.captured else None
         if not argv and size is None:
             raise UsageProblem(
                 "no command was given, and there is no terminal for a shell",
@@ -103,8 +103,13 @@ class Attempt:
 
     def _ledger(self, services: Services, plan: Plan) -> Ledger:
         runs = self.board.paths.runs
-        redactor, command = self.board.redactor, list(plan.command.argv)
-        return Ledger.create(runs, "go", services.where, redactor=redactor, command=command, repo=plan.repo)
+        events, redactor, command = self.board.events, self.board.redactor, list(plan.command.argv)
+        run_id = events.run_id if events else None
+        ledger = Ledger.create(
+            runs, "go", services.where, run_id=run_id, redactor=redactor, command=command, repo=plan.repo
+        )
+        ledger.told = events.recorded if events else None
+        return ledger
 
 
 @asynccontextmanager

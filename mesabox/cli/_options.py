@@ -56,6 +56,12 @@ class Flags:
         return cls(json="--json" in ours, debug="--debug" in ours, no_color="--no-color" in ours)
 
 
+Ndjson = Annotated[bool, Option("--ndjson", help="One event a line on stdout, as it happens.")]
+Events = Annotated[
+    str | None, Option("--events", metavar="FILE", help="Write the events to a file.", show_default=False)
+]
+"""Of the commands with ``TELLS_EVENTS``."""
+
 EXPOSED = tuple(field.name for field in fields(Flags) if field.name != "help")
 
 RepoName = Annotated[str, Argument(metavar="REPO", help="The repo's name.", show_default=False)]

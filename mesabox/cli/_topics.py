@@ -43,6 +43,18 @@ stdout is data, stderr is talk.
 Fields are added to it, never changed. In go and run, stdout is the command's own, byte for byte; with --json it is in
 data.stdout and data.stderr (base64 when it is not UTF-8, which data.stdout_encoding says), and failed_by is one of
 command, timeout, signal, service, mesabox, or null.
+
+  --ndjson        go and run: one event a line on stdout, as it happens
+  --events FILE   go and run: the same into a file, beside what a person sees
+
+  {"seq": 1, "ts": 1795453137.01, "run_id": "261123-165857-v6qx", "type": "start", "schema": 1, "command": "go", ...}
+  {"seq": 2, "ts": ..., "run_id": ..., "type": "phase", "name": "sprite", "state": "started"}
+  {"seq": 9, "ts": ..., "run_id": ..., "type": "output", "stream": "stdout", "data": "hello\\n"}
+  {"seq": 20, "ts": ..., "run_id": ..., "type": "end", "status": "ok", "exit_code": 0, "data": {...}, ...}
+
+Types: start, note, warning, phase (started, done, failed), making, made, removed, kept, output (data_encoding is base64
+where it is not UTF-8), exit, changes, and at last end. Others may be added. Secrets in events, errors and the record
+appear as ***; a command's own output in a terminal, a pipe or data.stdout is left as it is.
 """
 
 _CI = """\
@@ -50,6 +62,11 @@ With CI=true, with --no-input, or without a terminal, nothing is ever asked: wha
 the flag to give. Progress is one plain line when a step starts and ends, and one every 10 s in a long one.
 
   mesabox go --json -- make test > run.json
+
+In GitHub Actions (GITHUB_ACTIONS=true) each step is a group, errors and warnings are annotations, minted keys are
+masked, the outputs run_id, exit_code and change_id are set, and the step's summary gets a table. What the sandbox
+prints is fenced by stop-commands, so that nothing in it is taken for a workflow command; stdout is fenced only where
+it goes to the log itself, so that $(mesabox run ...), pipes and files get the command's bytes and no others.
 
 A job that is cancelled (INT, TERM, then KILL) leaves nothing behind: the first signal starts the teardown, and what a
 KILL prevents is ended by the limit inside the sprite and by the key's lifetime. `mesabox gc` removes the rest.

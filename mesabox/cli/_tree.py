@@ -1,6 +1,7 @@
 """The folder is the command list: a file is a command, a folder a group; only the file asked for is imported."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from mesabox.cli._command import (
     write_options,
 )
 from mesabox.cli._options import Flags, HelpWanted
+from mesabox.ui.result import Manner
 
 _FOLDER = Path(__file__).parent
 
@@ -81,10 +83,19 @@ def read(words: list[str]) -> Call:
 def flags_of_refusal(refusal: BaseException, words: list[str]) -> Flags:
     """The flags of words that did not parse: never those of the user's own program."""
     context = getattr(refusal, "ctx", None)
-    if context is None:
-        return Flags.glimpse(words)
-    outer = context.find_root().obj
-    return Flags.glimpse(context.meta.get(OUR_WORDS, words)).over(outer if isinstance(outer, Flags) else Flags())
+    outer = context.find_root().obj if context else None
+    return Flags.glimpse(_ours(refusal, words)).over(outer if isinstance(outer, Flags) else Flags())
+
+
+def manner_of_refusal(refusal: BaseException, words: list[str]) -> Manner:
+    manner = flags_of_refusal(refusal, words).manner()
+    return replace(manner, ndjson="--ndjson" in _ours(refusal, words) and not manner.json)
+
+
+def _ours(refusal: BaseException, words: list[str]) -> list[str]:
+    context = getattr(refusal, "ctx", None)
+    ours: list[str] = context.meta.get(OUR_WORDS, words) if context else words
+    return ours[: ours.index("--")] if "--" in ours else ours
 
 
 def root() -> Any:

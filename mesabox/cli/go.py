@@ -14,6 +14,7 @@ from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
 
 COMMAND_FROM = 0
+TELLS_EVENTS = True
 EXAMPLES = (
     "mesabox go -- sh -c 'date > made-here.txt'",
     "mesabox go --repo my-project --timeout 30m -- claude -p 'fix the failing test'",

@@ -11,6 +11,7 @@ from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
 
 COMMAND_FROM = 1
+TELLS_EVENTS = True
 EXAMPLES = (
     "mesabox run builder -- uname -a",
     "mesabox run builder --repo agent-workspace -- git status",

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,9 @@ VARIABLES = (
     Variable("COLORTERM", "passed to a remote terminal"),
     Variable("LANG", "passed to a remote terminal"),
     Variable("CI", "set: no prompt, no animation"),
+    Variable("GITHUB_ACTIONS", "true: progress and errors as GitHub's workflow commands"),
+    Variable("GITHUB_OUTPUT", "the file that takes a step's outputs: run_id, exit_code, change_id"),
+    Variable("GITHUB_STEP_SUMMARY", "the file that takes a step's summary"),
 )
 
 _ENGINE_INHERITS = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "PYTHONPATH", "TMPDIR", "USER", "XDG_RUNTIME_DIR")
@@ -46,6 +50,14 @@ _ENGINE_INHERITS = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "PYTHONPATH", "
 
 def process_environment() -> Mapping[str, str]:
     return os.environ
+
+
+def environment_of_process(process: int) -> frozenset[bytes]:
+    """``NAME=value`` as it was started with; nothing where that cannot be read."""
+    try:
+        return frozenset(Path(f"/proc/{process}/environ").read_bytes().split(b"\0"))
+    except OSError:
+        return frozenset()
 
 
 def engine_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -70,3 +82,18 @@ class TalkFacts:
             dumb=environ.get("TERM") == "dumb",
             ci=environ.get("CI", "").lower() not in ("", "0", "false"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class GithubFacts:
+    """The files a step may write to; None where there is none."""
+
+    output: str | None = None
+    summary: str | None = None
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> "GithubFacts | None":
+        """None outside of GitHub Actions."""
+        if environ.get("GITHUB_ACTIONS") != "true":
+            return None
+        return cls(environ.get("GITHUB_OUTPUT") or None, environ.get("GITHUB_STEP_SUMMARY") or None)

@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -51,7 +51,12 @@ class Where:
 
 
 class Ledger:
-    """One run's record, open for writing; closing lets go of the lock. What ``redactor`` knows is not written."""
+    """One run's record, open for writing; closing lets go of the lock. What ``redactor`` knows is not written.
+
+    told: hears of each event after it is written.
+    """
+
+    told: Callable[[str, Mapping[str, Any]], None] | None = None
 
     def __init__(self, folder: Path, lock: int, redactor: Redactor | None = None) -> None:
         self.folder = folder
@@ -107,6 +112,8 @@ class Ledger:
         fields = {name: one if name in _UNDONE_BY else self.redactor.value(one) for name, one in fields.items()}
         event = {"seq": self._seq, "ts": round(time.time(), 6), "run_id": self.run_id, "type": type, **fields}
         os.write(self._file, json.dumps(event, separators=(",", ":")).encode() + b"\n")
+        if self.told is not None:
+            self.told(type, fields)
 
     def making(self, kind: Kind, name: str, **facts: Any) -> None:
         self.write("making", kind=kind, name=name, facts=facts)

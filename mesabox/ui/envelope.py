@@ -23,7 +23,12 @@ def envelope(command: str, result: Result, *, runs_a_command: bool) -> str:
     }
     if runs_a_command:
         fields["failed_by"] = result.failed_by
-    return json.dumps(fields, ensure_ascii=False, default=_plain)
+    return json_line(fields)
+
+
+def json_line(value: Any) -> str:
+    """JSON in one line, in which nothing looks like a command of a CI's log (``##[...]``)."""
+    return json.dumps(value, ensure_ascii=False, default=_plain).replace("##[", "#\\u0023[")
 
 
 def _error(error: MesaboxError) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -27,7 +27,8 @@ class _SinkFile:
         self._sink = sink
 
     def write(self, text: str) -> int:
-        self._sink.write(text)
+        with suppress(OSError):  # a terminal that hung up: the work goes on
+            self._sink.write(text)
         return len(text)
 
     def flush(self) -> None:

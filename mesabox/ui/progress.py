@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 from mesabox.flow.redaction import Redactor
@@ -26,38 +26,52 @@ class SilentProgress(SilentReporter):
         pass
 
 
-class RedactedProgress:
-    """Says what it is told to another, without what ``redactor`` knows."""
+class SharedProgress:
+    """Tells all of its listeners, without what ``redactor`` knows."""
 
-    def __init__(self, progress: Progress, redactor: Redactor) -> None:
-        self._progress = progress
+    def __init__(self, listeners: Sequence[Progress], redactor: Redactor) -> None:
+        self._listeners = listeners
         self._redactor = redactor
 
     def phase_started(self, name: str) -> None:
-        self._progress.phase_started(name)
+        for listener in self._listeners:
+            listener.phase_started(name)
 
     def phase_done(self, name: str, seconds: float, detail: str = "") -> None:
-        self._progress.phase_done(name, seconds, self._redactor.text(detail))
+        for listener in self._listeners:
+            listener.phase_done(name, seconds, self._redactor.text(detail))
 
     def phase_failed(self, name: str, seconds: float, reason: str = "") -> None:
-        self._progress.phase_failed(name, seconds, self._redactor.text(reason))
+        for listener in self._listeners:
+            listener.phase_failed(name, seconds, self._redactor.text(reason))
 
     def note(self, text: str) -> None:
-        self._progress.note(self._redactor.text(text))
+        for listener in self._listeners:
+            listener.note(self._redactor.text(text))
 
     def warning(self, text: str) -> None:
-        self._progress.warning(self._redactor.text(text))
+        for listener in self._listeners:
+            listener.warning(self._redactor.text(text))
 
-    def terminal_lent(self) -> AbstractContextManager[None]:
-        return self._progress.terminal_lent()
+    @contextmanager
+    def terminal_lent(self) -> Iterator[None]:
+        with ExitStack() as lent:
+            for listener in self._listeners:
+                lent.enter_context(listener.terminal_lent())
+            yield
 
     def close(self) -> None:
-        self._progress.close()
+        for listener in self._listeners:
+            listener.close()
 
 
 def progress_for(streams: Streams, manner: Manner) -> Progress:
     if manner.silent:
         return SilentProgress()
+    if streams.github is not None:
+        from mesabox.ui.github import GithubProgress
+
+        return GithubProgress(streams.stderr)
     if streams.animated:
         from mesabox.ui.live import LiveProgress
 
@@ -77,10 +91,8 @@ class PlainProgress:
         self._ticker: threading.Thread | None = None
 
     def phase_started(self, name: str) -> None:
-        with self._lock:
-            self._begun[name] = time.monotonic()
+        self._begin(name)
         self._line(f"{name} ...")
-        self._tick_in_background()
 
     def phase_done(self, name: str, seconds: float, detail: str = "") -> None:
         self._end(name)
@@ -110,12 +122,21 @@ class PlainProgress:
     def close(self) -> None:
         self._closed.set()
 
+    def under_way(self) -> set[str]:
+        with self._lock:
+            return set(self._begun)
+
+    def _begin(self, name: str) -> None:
+        with self._lock:
+            self._begun[name] = time.monotonic()
+        self._tick_in_background()
+
     def _end(self, name: str) -> None:
         with self._lock:
             self._begun.pop(name, None)
 
     def _line(self, text: str) -> None:
-        self._sink.line(printable(text))
+        self._sink.talk(printable(text))
 
     def _tick_in_background(self) -> None:
         if self._ticker is None:

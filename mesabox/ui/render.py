@@ -14,8 +14,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 def show(streams: Streams, manner: Manner, command: str, result: Result, *, runs_a_command: bool = False) -> None:
     """Prints it once: data on stdout, talk and errors on stderr."""
-    if manner.json:
-        streams.stdout.line(envelope(command, result, runs_a_command=runs_a_command))
+    if manner.captured:
+        if manner.json:
+            streams.stdout.line(envelope(command, result, runs_a_command=runs_a_command))
         return
     if manner.quiet:
         quiet = result.quiet
@@ -24,9 +25,17 @@ def show(streams: Streams, manner: Manner, command: str, result: Result, *, runs
         for block in result.view:
             _show_block(streams, block)
         for note in result.notes:
-            streams.stderr.line(printable(note))
+            streams.stderr.line(_said(streams, printable(note)))
     if result.error is not None:
-        streams.stderr.write(error_text(result.error, colour=streams.stderr.colour))
+        streams.stderr.write(_said(streams, error_text(result.error, colour=streams.stderr.colour)))
+        if streams.github is not None:
+            from mesabox.ui.github import annotation
+
+            streams.stderr.line(annotation(result.error))
+    elif runs_a_command and result.exit_code and streams.github is not None and not manner.quiet:
+        from mesabox.ui.github import ended
+
+        streams.stderr.line(ended(command, result.exit_code))
 
 
 def error_text(error: MesaboxError, *, colour: bool) -> str:
@@ -40,6 +49,14 @@ def error_text(error: MesaboxError, *, colour: bool) -> str:
 def printable(text: str) -> str:
     """Text of a service or a file must not steer the terminal: control characters are shown, not sent."""
     return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def _said(streams: Streams, text: str) -> str:
+    if streams.github is None:
+        return text
+    from mesabox.ui.github import harmless
+
+    return harmless(text)
 
 
 def _show_block(streams: Streams, block: Block) -> None:

@@ -60,14 +60,21 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How the answer is wanted. json wins over quiet."""
+    """How the answer is wanted. json wins over quiet. events: a file that gets what ``ndjson`` prints."""
 
     json: bool = False
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
+    ndjson: bool = False
+    events: str | None = None
 
     @property
     def silent(self) -> bool:
         """No talk: neither progress nor notes."""
-        return self.json or self.quiet
+        return self.json or self.quiet or self.ndjson
+
+    @property
+    def captured(self) -> bool:
+        """stdout is ours: a command's output is told within it."""
+        return self.json or self.ndjson

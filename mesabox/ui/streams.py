@@ -3,11 +3,12 @@
 import io
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from mesabox.config.environment import TalkFacts, process_environment
+from mesabox.config.environment import GithubFacts, TalkFacts, process_environment
 
 _DEFAULT_WIDTH = 80
 
@@ -29,10 +30,18 @@ class Sink:
     def line(self, text: str) -> None:
         self.write(text + "\n")
 
+    def talk(self, text: str) -> None:
+        """A line of talk: where nobody can hear it any more, the work goes on."""
+        with suppress(OSError):
+            self.line(text)
+
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """stdout is data, stderr is talk. ``may_ask``: a prompt is allowed; ``animated``: stderr can redraw itself."""
+    """stdout is data, stderr is talk. ``may_ask``: a prompt is allowed; ``animated``: stderr can redraw itself.
+
+    ``github``: what GitHub Actions gave us, None elsewhere.
+    """
 
     stdin: BinaryIO
     stdout: Sink
@@ -42,6 +51,7 @@ class Streams:
     animated: bool = False
     ci: bool = False
     remote_terminal: dict[str, str] = field(default_factory=dict)
+    github: GithubFacts | None = None
 
     @classmethod
     def real(cls) -> "Streams":
@@ -57,6 +67,7 @@ class Streams:
             animated=stderr.isatty() and not facts.ci and not facts.dumb,
             ci=facts.ci,
             remote_terminal={name: environ[name] for name in ("TERM", "COLORTERM", "LANG") if environ.get(name)},
+            github=GithubFacts.of(environ),
         )
 
     @classmethod

@@ -10,9 +10,11 @@ import tty
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, BinaryIO
 
-from mesabox.clients.base import Execution
+from mesabox.clients.base import Execution, Output
 from mesabox.errors import MesaboxError
 from mesabox.ui.capture import as_text
+from mesabox.ui.events import EventLog, EventOutput
+from mesabox.ui.github import guarded
 from mesabox.ui.outflow import Outflow
 from mesabox.ui.streams import Streams
 
@@ -21,10 +23,14 @@ _MOST_CAPTURED = 1024 * 1024
 
 
 class Console:
-    """captured: the output is kept for one JSON object instead of passed on, up to a mebibyte of each stream."""
+    """captured: the output is kept for one JSON object instead of passed on, up to a mebibyte of each stream.
 
-    def __init__(self, streams: Streams, *, captured: bool = False) -> None:
+    events: is told of the output as well.
+    """
+
+    def __init__(self, streams: Streams, *, captured: bool = False, events: EventLog | None = None) -> None:
         self._streams = streams
+        self._events = events
         self._captured: dict[int, bytearray] | None = {1: bytearray(), 2: bytearray()} if captured else None
         self._lengths = {1: 0, 2: 0}
         self._before: list[Any] | None = None
@@ -34,7 +40,7 @@ class Console:
         lent = contextlib.nullcontext() if size is None else self._lent_terminal(execution)
         with lent:
             async with self._input(execution, size):
-                await (self._pass_on(execution) if self._captured is None else self._capture(execution))
+                await self._take(execution)
         assert execution.exit_code is not None, "an execution ends with its exit code, or raises"
         return execution.exit_code
 
@@ -48,24 +54,42 @@ class Console:
             fields |= as_text(name, kept, cut=self._lengths[stream] > len(kept))
         return fields
 
+    async def _take(self, execution: Execution) -> None:
+        """Every output to all who want it. One that nobody reads any more ends the command."""
+        try:
+            await (self._pass_on(execution) if self._captured is None else self._capture(execution))
+        except BrokenPipeError:
+            with contextlib.suppress(MesaboxError):
+                await execution.signal("TERM")
+            raise
+
     async def _pass_on(self, execution: Execution) -> None:
         outflow = Outflow()
         sinks = {1: self._streams.stdout, 2: self._streams.stderr}
-        try:
-            async for output in execution:
+        with guarded(self._streams) as watch:
+            async for output in self._told(execution):
+                watch(output)
                 await outflow.put(sinks[output.stream], output.data)
             await outflow.drained()
-        except BrokenPipeError:
-            with contextlib.suppress(MesaboxError):
-                await execution.signal("TERM")  # nobody reads what it would go on to say
-            raise
 
     async def _capture(self, execution: Execution) -> None:
         assert self._captured is not None
-        async for output in execution:
+        async for output in self._told(execution):
             kept = self._captured[output.stream]
             kept += output.data[: _MOST_CAPTURED - len(kept)]
             self._lengths[output.stream] += len(output.data)
+
+    async def _told(self, execution: Execution) -> AsyncIterator[Output]:
+        """The same; a reader of events that is slow stops neither signals nor pings."""
+        if self._events is None:
+            async for output in execution:
+                yield output
+            return
+        told = EventOutput(self._events)
+        async for output in execution:
+            await asyncio.to_thread(told.put, output)
+            yield output
+        told.finish()
 
     @contextlib.asynccontextmanager
     async def _input(self, execution: Execution, size: tuple[int, int] | None) -> AsyncIterator[None]:
@@ -109,7 +133,8 @@ class Console:
         """The terminal as it was before. For ways out that unwind nothing, too: it can be called at any time."""
         before, self._before = self._before, None
         if before is not None:
-            termios.tcsetattr(self._streams.stdin.fileno(), termios.TCSADRAIN, before)
+            with contextlib.suppress(termios.error):  # it hung up
+                termios.tcsetattr(self._streams.stdin.fileno(), termios.TCSADRAIN, before)
 
     def _make_raw(self) -> None:
         if self._streams.stdin_terminal:

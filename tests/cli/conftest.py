@@ -1,6 +1,5 @@
 """The front door with a fake world outside and fake services behind."""
 
-import json
 import os
 import time
 from contextlib import asynccontextmanager
@@ -29,6 +28,7 @@ from mesabox.flow.ledger import Where
 from mesabox.flow.services import Services as FlowServices
 from mesabox.switchboard import Services, Switchboard
 from mesabox.ui.streams import Streams
+from tests import schemas
 
 WHEN = datetime(2026, 5, 6, 12, tzinfo=UTC)
 HEAD, BASE = "k" * 32, "l" * 32
@@ -160,7 +160,7 @@ class Answer:
     @property
     def envelope(self):
         assert self.out.count("\n") == 1, self.out
-        return json.loads(self.out)
+        return schemas.envelope(self.out)
 
 
 class FrontDoor:

@@ -3,6 +3,7 @@
 import pytest
 
 from mesabox.cli._vocabulary import places
+from tests import schemas
 
 ALWAYS = {"schema", "command", "status", "exit_code", "data", "error"}
 RUNNERS = {"go", "run", "sh"}
@@ -107,3 +108,23 @@ def test_quiet_is_values_without_talk(mesabox, command, words):
 def test_what_runs_a_command_says_who_failed(mesabox, command):
     answer = mesabox(command, "gone" if command != "go" else "--sprite=gone", "--json", "--no-such-flag")
     assert answer.code == 2 and answer.envelope["failed_by"] is None
+
+
+@pytest.mark.parametrize("command", ["go", "run"])
+def test_words_that_do_not_fit_are_events_too(mesabox, command):
+    found = schemas.events(mesabox(command, "--no-such-flag", "--ndjson").out)
+    assert [event["type"] for event in found] == ["start", "end"]
+    assert (found[0]["command"], found[1]["exit_code"], found[1]["error"]["code"]) == (command, 2, "usage")
+    assert mesabox(command, "x", "--", "--ndjson", "--no-such-flag").out == ""
+
+
+@pytest.mark.parametrize("command", ["go", "run"])
+def test_one_object_or_one_a_line(mesabox, command):
+    answer = mesabox(command, "--json", "--ndjson", "x", "--", "true")
+    assert answer.code == 2 and answer.envelope["error"]["code"] == "usage"
+
+
+def test_a_file_for_events_that_cannot_be_made_is_told_on_stdout(mesabox):
+    answer = mesabox("go", "--ndjson", "--events", "/no/such/folder/file", "--", "true")
+    found = schemas.events(answer.out)
+    assert (answer.code, found[-1]["error"]["code"]) == (125, "os_error")
