@@ -9,11 +9,14 @@ _mesabox() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         [ "${COMP_WORDS[i]}" = -- ] && return
         case "$path/${COMP_WORDS[i]}" in
-            "/completion"|"/config"|"/config/init"|"/config/path"|"/config/show"|"/doctor"|"/down"|"/engine"|"/engine/env"|"/engine/logs"|"/engine/reset"|"/engine/start"|"/engine/status"|"/engine/stop"|"/gc"|"/go"|"/help"|"/key"|"/key/list"|"/key/mint"|"/key/revoke"|"/mount"|"/repo"|"/repo/cat"|"/repo/create"|"/repo/delete"|"/repo/diff"|"/repo/list"|"/repo/log"|"/repo/show"|"/run"|"/runs"|"/runs/list"|"/runs/logs"|"/runs/show"|"/sh"|"/sprite"|"/sprite/checkpoint"|"/sprite/checkpoint/create"|"/sprite/checkpoint/list"|"/sprite/checkpoint/restore"|"/sprite/destroy"|"/sprite/list"|"/sprite/show"|"/sprite/up"|"/unmount"|"/version") path="$path/${COMP_WORDS[i]}" ;;
+            "/auth"|"/auth/login"|"/auth/logout"|"/auth/status"|"/completion"|"/config"|"/config/init"|"/config/path"|"/config/show"|"/doctor"|"/down"|"/engine"|"/engine/env"|"/engine/logs"|"/engine/reset"|"/engine/start"|"/engine/status"|"/engine/stop"|"/gc"|"/go"|"/help"|"/key"|"/key/list"|"/key/mint"|"/key/revoke"|"/mount"|"/repo"|"/repo/cat"|"/repo/create"|"/repo/delete"|"/repo/diff"|"/repo/list"|"/repo/log"|"/repo/show"|"/run"|"/runs"|"/runs/list"|"/runs/logs"|"/runs/show"|"/sh"|"/sprite"|"/sprite/checkpoint"|"/sprite/checkpoint/create"|"/sprite/checkpoint/list"|"/sprite/checkpoint/restore"|"/sprite/destroy"|"/sprite/list"|"/sprite/show"|"/sprite/up"|"/unmount"|"/version") path="$path/${COMP_WORDS[i]}" ;;
         esac
     done
     case "$path $prev" in
             " --engine") words="auto local cloud" ;;
+            "/auth/login --engine") words="auto local cloud" ;;
+            "/auth/logout --engine") words="auto local cloud" ;;
+            "/auth/status --engine") words="auto local cloud" ;;
             "/completion --engine") words="auto local cloud" ;;
             "/config/init --engine") words="auto local cloud" ;;
             "/config/path --engine") words="auto local cloud" ;;
@@ -65,7 +68,11 @@ _mesabox() {
             "/mount --repo") words="$(_mesabox_names repos)" ;;
             "/run --repo") words="$(_mesabox_names repos)" ;;
         *) case "$path" in
-            "") words="completion config doctor down engine gc go help key mount repo run runs sh sprite unmount version --debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
+            "") words="auth completion config doctor down engine gc go help key mount repo run runs sh sprite unmount version --debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
+            "/auth") words="login logout status --help" ;;
+            "/auth/login") words="mesa sprites --debug --engine --help --json --no-color --no-input --quiet --verbose --with-token" ;;
+            "/auth/logout") words="mesa sprites --debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
+            "/auth/status") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/completion") words="bash zsh fish powershell --debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/config") words="init path show --help" ;;
             "/config/init") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;

@@ -12,12 +12,18 @@ function __mesabox_words
     for word in $typed[2..]
         test "$word" = --; and return
         switch "$place/$word"
-            case '/completion' '/config' '/config/init' '/config/path' '/config/show' '/doctor' '/down' '/engine' '/engine/env' '/engine/logs' '/engine/reset' '/engine/start' '/engine/status' '/engine/stop' '/gc' '/go' '/help' '/key' '/key/list' '/key/mint' '/key/revoke' '/mount' '/repo' '/repo/cat' '/repo/create' '/repo/delete' '/repo/diff' '/repo/list' '/repo/log' '/repo/show' '/run' '/runs' '/runs/list' '/runs/logs' '/runs/show' '/sh' '/sprite' '/sprite/checkpoint' '/sprite/checkpoint/create' '/sprite/checkpoint/list' '/sprite/checkpoint/restore' '/sprite/destroy' '/sprite/list' '/sprite/show' '/sprite/up' '/unmount' '/version'
+            case '/auth' '/auth/login' '/auth/logout' '/auth/status' '/completion' '/config' '/config/init' '/config/path' '/config/show' '/doctor' '/down' '/engine' '/engine/env' '/engine/logs' '/engine/reset' '/engine/start' '/engine/status' '/engine/stop' '/gc' '/go' '/help' '/key' '/key/list' '/key/mint' '/key/revoke' '/mount' '/repo' '/repo/cat' '/repo/create' '/repo/delete' '/repo/diff' '/repo/list' '/repo/log' '/repo/show' '/run' '/runs' '/runs/list' '/runs/logs' '/runs/show' '/sh' '/sprite' '/sprite/checkpoint' '/sprite/checkpoint/create' '/sprite/checkpoint/list' '/sprite/checkpoint/restore' '/sprite/destroy' '/sprite/list' '/sprite/show' '/sprite/up' '/unmount' '/version'
                 set place "$place/$word"
         end
     end
     switch "$place $typed[-1]"
             case ' --engine'
+                printf '%s\n' auto local cloud
+            case '/auth/login --engine'
+                printf '%s\n' auto local cloud
+            case '/auth/logout --engine'
+                printf '%s\n' auto local cloud
+            case '/auth/status --engine'
                 printf '%s\n' auto local cloud
             case '/completion --engine'
                 printf '%s\n' auto local cloud
@@ -122,7 +128,15 @@ function __mesabox_words
         case '*'
             switch "$place"
             case ''
-                printf '%s\n' completion config doctor down engine gc go help key mount repo run runs sh sprite unmount version --debug --engine --help --json --no-color --no-input --quiet --verbose
+                printf '%s\n' auth completion config doctor down engine gc go help key mount repo run runs sh sprite unmount version --debug --engine --help --json --no-color --no-input --quiet --verbose
+            case '/auth'
+                printf '%s\n' login logout status --help
+            case '/auth/login'
+                printf '%s\n' mesa sprites --debug --engine --help --json --no-color --no-input --quiet --verbose --with-token
+            case '/auth/logout'
+                printf '%s\n' mesa sprites --debug --engine --help --json --no-color --no-input --quiet --verbose
+            case '/auth/status'
+                printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --verbose
             case '/completion'
                 printf '%s\n' bash zsh fish powershell --debug --engine --help --json --no-color --no-input --quiet --verbose
             case '/config'

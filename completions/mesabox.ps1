@@ -10,10 +10,13 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
     $place = ''
     foreach ($word in $typed | Select-Object -Skip 1) {
         if ($word -ceq '--') { return }
-        if (@('/completion', '/config', '/config/init', '/config/path', '/config/show', '/doctor', '/down', '/engine', '/engine/env', '/engine/logs', '/engine/reset', '/engine/start', '/engine/status', '/engine/stop', '/gc', '/go', '/help', '/key', '/key/list', '/key/mint', '/key/revoke', '/mount', '/repo', '/repo/cat', '/repo/create', '/repo/delete', '/repo/diff', '/repo/list', '/repo/log', '/repo/show', '/run', '/runs', '/runs/list', '/runs/logs', '/runs/show', '/sh', '/sprite', '/sprite/checkpoint', '/sprite/checkpoint/create', '/sprite/checkpoint/list', '/sprite/checkpoint/restore', '/sprite/destroy', '/sprite/list', '/sprite/show', '/sprite/up', '/unmount', '/version') -ccontains "$place/$word") { $place = "$place/$word" }
+        if (@('/auth', '/auth/login', '/auth/logout', '/auth/status', '/completion', '/config', '/config/init', '/config/path', '/config/show', '/doctor', '/down', '/engine', '/engine/env', '/engine/logs', '/engine/reset', '/engine/start', '/engine/status', '/engine/stop', '/gc', '/go', '/help', '/key', '/key/list', '/key/mint', '/key/revoke', '/mount', '/repo', '/repo/cat', '/repo/create', '/repo/delete', '/repo/diff', '/repo/list', '/repo/log', '/repo/show', '/run', '/runs', '/runs/list', '/runs/logs', '/runs/show', '/sh', '/sprite', '/sprite/checkpoint', '/sprite/checkpoint/create', '/sprite/checkpoint/list', '/sprite/checkpoint/restore', '/sprite/destroy', '/sprite/list', '/sprite/show', '/sprite/up', '/unmount', '/version') -ccontains "$place/$word") { $place = "$place/$word" }
     }
     $words = switch -CaseSensitive -Exact ("$place " + $typed[-1]) {
             ' --engine' { 'auto'; 'local'; 'cloud' }
+            '/auth/login --engine' { 'auto'; 'local'; 'cloud' }
+            '/auth/logout --engine' { 'auto'; 'local'; 'cloud' }
+            '/auth/status --engine' { 'auto'; 'local'; 'cloud' }
             '/completion --engine' { 'auto'; 'local'; 'cloud' }
             '/config/init --engine' { 'auto'; 'local'; 'cloud' }
             '/config/path --engine' { 'auto'; 'local'; 'cloud' }
@@ -65,7 +68,11 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
             '/mount --repo' { (MesaboxNames repos) }
             '/run --repo' { (MesaboxNames repos) }
         default { switch -CaseSensitive -Exact ($place) {
-            '' { 'completion'; 'config'; 'doctor'; 'down'; 'engine'; 'gc'; 'go'; 'help'; 'key'; 'mount'; 'repo'; 'run'; 'runs'; 'sh'; 'sprite'; 'unmount'; 'version'; '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
+            '' { 'auth'; 'completion'; 'config'; 'doctor'; 'down'; 'engine'; 'gc'; 'go'; 'help'; 'key'; 'mount'; 'repo'; 'run'; 'runs'; 'sh'; 'sprite'; 'unmount'; 'version'; '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
+            '/auth' { 'login'; 'logout'; 'status'; '--help' }
+            '/auth/login' { 'mesa'; 'sprites'; '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose'; '--with-token' }
+            '/auth/logout' { 'mesa'; 'sprites'; '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
+            '/auth/status' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/completion' { 'bash'; 'zsh'; 'fish'; 'powershell'; '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/config' { 'init'; 'path'; 'show'; '--help' }
             '/config/init' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }

@@ -142,6 +142,7 @@ def _failed(failure: BaseException, call: "Call | None", redactor: "Redactor") -
 def _as_mesabox_error(failure: BaseException, redactor: "Redactor") -> "MesaboxError":
     from typer import TyperException
 
+    from mesabox.cli._refusals import explained
     from mesabox.errors import Failed, Interrupted, MesaboxError, UsageProblem
 
     if isinstance(failure, BaseExceptionGroup):  # of a task group: the first failure is the one that ended the others
@@ -149,7 +150,10 @@ def _as_mesabox_error(failure: BaseException, redactor: "Redactor") -> "MesaboxE
     if isinstance(failure, MesaboxError):
         return failure
     if isinstance(failure, TyperException):
-        fix = " ".join(("mesabox", *_refusing(failure).split(), "--help"))
+        command = _refusing(failure)
+        if told := explained(failure, command):
+            return told
+        fix = " ".join(("mesabox", *command.split(), "--help"))
         return UsageProblem(failure.format_message().rstrip("."), fix=fix)
     if isinstance(failure, KeyboardInterrupt):
         return Interrupted("interrupted")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # every one of these is imported by the function that needs i
     from mesabox.config.names import Names
     from mesabox.config.paths import Paths
     from mesabox.config.settings import Settings
+    from mesabox.config.stored import Stored
     from mesabox.flow.ledger import Where
     from mesabox.flow.services import Services as FlowServices
     from mesabox.ui.events import EventLog
@@ -88,7 +89,13 @@ class Switchboard:
     def credentials(self) -> Credentials:
         from mesabox.config.credentials import credentials_of
 
-        return self._known(credentials_of(self.local_environment()))
+        return self._known(credentials_of(self.local_environment(), self.stored))
+
+    @cached_property
+    def stored(self) -> Stored:
+        from mesabox.config.stored import Stored
+
+        return Stored(self.paths.credentials)
 
     @cached_property
     def reporter(self) -> Progress:
@@ -133,10 +140,11 @@ class Switchboard:
 
     def choice(self) -> EngineChoice:
         """Raises CredentialsProblem naming the credential that is missing."""
-        from mesabox.config.credentials import choose_engine
+        from mesabox.config.credentials import Credentials, choose_engine
 
         _, said_by = self.settings.origin("engine")
-        return choose_engine(self.settings.engine, said_by, self.credentials)
+        wanted = self.settings.engine
+        return choose_engine(wanted, said_by, Credentials() if wanted == "local" else self.credentials)
 
     @asynccontextmanager
     async def services(self, *, walled: bool = False) -> AsyncIterator[Services]:

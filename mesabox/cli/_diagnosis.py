@@ -62,9 +62,12 @@ def choice(board: Switchboard) -> Check:
 
 async def cloud(board: Switchboard) -> list[Check]:
     """Asks both services, when there are credentials for both."""
-    found = board.credentials
-    mesa = Check("mesa credential", None, "none; MESA_API_KEY or MESA_PRIVATE_KEY")
-    sprites = Check("sprites token", None, "none; SPRITES_TOKEN")
+    try:
+        found = board.credentials
+    except MesaboxError as error:
+        return [Check.failed("stored credentials", error)]
+    mesa = Check("mesa credential", None, "none; MESA_API_KEY, MESA_PRIVATE_KEY or mesabox auth login mesa")
+    sprites = Check("sprites token", None, "none; SPRITES_TOKEN or mesabox auth login sprites")
     if not (found.has_mesa and found.sprites_token):
         if found.has_mesa:
             mesa = Check("mesa credential", None, "there, but not tried without a Sprites token")

@@ -1,16 +1,21 @@
 """The credentials at hand, and which engine they lead to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from mesabox.config.stored import Service, Stored, is_private_key
 from mesabox.errors import CredentialsProblem, UsageProblem
 
 MESA_VARIABLES = ("MESA_API_KEY", "MESA_PRIVATE_KEY")
 SPRITES_VARIABLES = ("SPRITES_TOKEN", "SPRITE_TOKEN")
 
+STORED: Mapping[Service, str] = {"mesa": "the stored Mesa credential", "sprites": "the stored Sprites token"}
+"""How what `mesabox auth login` keeps is called where the others are called by their variables."""
+
 _LOCAL_INSTEAD = "or use the local engine: --engine local"
+_SET = "set what is missing, or store it with mesabox auth login"
 _POINT_AT_LOCAL = 'eval "$(mesabox engine env)" points these variables at the local engine'
 
 
@@ -31,16 +36,26 @@ class Credentials:
         return f"Credentials(from {', '.join(self.sources) or 'nowhere'})"
 
 
-def credentials_of(environ: Mapping[str, str]) -> Credentials:
-    """An empty variable counts as unset. ``SPRITES_TOKEN`` goes before ``SPRITE_TOKEN``."""
+def credentials_of(environ: Mapping[str, str], stored: Stored | None = None) -> Credentials:
+    """An empty variable counts as unset; ``SPRITES_TOKEN`` goes before ``SPRITE_TOKEN``; what is stored comes last."""
     present = [name for name in (*MESA_VARIABLES, *SPRITES_VARIABLES) if environ.get(name)]
     token = next((name for name in SPRITES_VARIABLES if name in present), None)
-    return Credentials(
+    found = Credentials(
         mesa_api_key=environ.get("MESA_API_KEY") or None,
         mesa_private_key=environ.get("MESA_PRIVATE_KEY") or None,
         sprites_token=environ[token] if token else None,
         sources=tuple(name for name in present if name in MESA_VARIABLES or name == token),
     )
+    return found if stored is None else _completed(found, stored)
+
+
+def _completed(found: Credentials, stored: Stored) -> Credentials:
+    if not found.has_mesa and (secret := stored.secret("mesa")):
+        kind = "mesa_private_key" if is_private_key(secret) else "mesa_api_key"
+        found = replace(found, **{kind: secret}, sources=(*found.sources, STORED["mesa"]))
+    if not found.sprites_token and (secret := stored.secret("sprites")):
+        found = replace(found, sprites_token=secret, sources=(*found.sources, STORED["sprites"]))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +87,7 @@ def _missing(wanted: str, credentials: Credentials) -> CredentialsProblem:
     return CredentialsProblem(
         f"the cloud needs {' and '.join(missing)}",
         why=found,
-        fix=f"set what is missing, {_LOCAL_INSTEAD}" if wanted == "auto" else f"set what is missing; {_POINT_AT_LOCAL}",
+        fix=f"{_SET}, {_LOCAL_INSTEAD}" if wanted == "auto" else f"{_SET}; {_POINT_AT_LOCAL}",
         code="missing_credentials",
     )
 

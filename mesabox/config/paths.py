@@ -34,6 +34,11 @@ class Paths:
         return self.state / "runs"
 
     @property
+    def credentials(self) -> Path:
+        """What `mesabox auth login` keeps, or where it keeps it."""
+        return self.config.parent / "credentials.json"
+
+    @property
     def names(self) -> Path:
         """What shell completion offers without asking a service."""
         return self.cache / "names"

@@ -100,6 +100,12 @@ class Streams:
         self.stderr.write(question)
         return self.stdin.readline().strip().lower() in (b"y", b"yes")
 
+    def ask_secret(self, question: str) -> str:
+        """Typed without being seen. Only where ``may_ask``."""
+        import getpass
+
+        return getpass.getpass(question)
+
     def told(self, *, no_color: bool, no_input: bool) -> "Streams":
         """The same world after ``--no-color`` and ``--no-input``."""
         streams = replace(self, may_ask=self.may_ask and not no_input)
