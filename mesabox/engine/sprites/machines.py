@@ -139,6 +139,7 @@ class Machines:
     async def _start(self, record: SpriteRecord, machine: Machine) -> Sandbox:
         try:
             machine.folder.mkdir(mode=0o700, exist_ok=True)
+            self._same_ids(record, machine.folder / "tier")
             door = Door(self._runtime / record.id[-12:], self._host.ids)
             try:
                 sandbox = await self._assemble(record, machine, door)
@@ -151,6 +152,16 @@ class Machines:
         self.store.touch(record.id)
         sandbox.died.add_done_callback(lambda _: self._sandbox_died(record, machine, sandbox))
         return sandbox
+
+    def _same_ids(self, record: SpriteRecord, made_at: Path) -> None:
+        """A sprite's files belong to the ids of the tier that it was made at (an engine that root started, uidmap
+        installed since, ...): at another one they would be nobody's, or another user's."""
+        tier = "single" if self._host.tier == "noproc" else self._host.tier
+        before = made_at.read_text() if made_at.exists() else tier
+        if before != tier:
+            text = f"sprite '{record.name}' was made at isolation tier '{before}', and the engine now works at '{tier}'"
+            raise Problem(500, f"{text}: destroy it and make it anew, or start the engine as it was then")
+        made_at.write_text(tier)
 
     async def _assemble(self, record: SpriteRecord, machine: Machine, door: Door) -> Sandbox:
         """The sandbox with its door and its way out; nothing of it is left when one of them fails."""
