@@ -27,9 +27,14 @@ Entry = dict[str, Any]
 
 def open_file(path: str, flags: int, mode: int) -> int:
     """An fd of a regular file or a folder; never waits for a FIFO's other end, never follows /proc's magic links."""
-    fd = syscalls.openat2(
-        path, flags | _SAFE, mode if flags & os.O_CREAT else 0, resolve=syscalls.RESOLVE_NO_MAGICLINKS
-    )
+    try:
+        fd = syscalls.openat2(
+            path, flags | _SAFE, mode if flags & os.O_CREAT else 0, resolve=syscalls.RESOLVE_NO_MAGICLINKS
+        )
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket, or a FIFO that nobody reads
+            raise OSError(errno.EINVAL, "not a regular file", path) from None
+        raise OSError(error.errno, os.strerror(error.errno or 0), path) from None
     kind = os.fstat(fd).st_mode
     if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
         os.close(fd)
@@ -81,13 +86,17 @@ class FileOperations:
         if not stat.S_ISDIR(os.stat(real, follow_symlinks=os.path.isdir(real)).st_mode):
             return [self._entry(real)]
         names = _tree(real) if recursive else _children(real)
-        return [self._entry(name) for name in names if not pattern or fnmatch.fnmatch(os.path.basename(name), pattern)]
+        wanted = (name for name in names if not pattern or fnmatch.fnmatch(os.path.basename(name), pattern))
+        return [entry for name in wanted if (entry := self._entry_if_there(name))]
 
     def stat(self, path: str) -> Entry:
         return self._entry(self._real(path))
 
     def mkdirs(self, path: str, mode: int = 0o755) -> str:
-        os.makedirs(self._real(path), mode, exist_ok=True)
+        try:
+            os.makedirs(self._real(path), mode, exist_ok=True)
+        except FileExistsError as error:
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename) from None
         return path
 
     def delete(self, path: str, recursive: bool = False) -> list[str]:
@@ -144,6 +153,13 @@ class FileOperations:
         found = os.lstat(real)
         return {"path": self._shown(real), "uid": found.st_uid, "gid": found.st_gid}
 
+    def _entry_if_there(self, real: str) -> Entry | None:
+        """None for what went while the others were looked at."""
+        try:
+            return self._entry(real)
+        except FileNotFoundError:
+            return None
+
     def _entry(self, real: str) -> Entry:
         found = os.lstat(real)
         kinds = {stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink"}
@@ -165,17 +181,26 @@ def _children(folder: str) -> list[str]:
 
 
 def _tree(folder: str) -> list[str]:
-    """All below a folder, parents first; symlinks are not followed."""
+    """All below a folder, parents first; symlinks are not followed, what may not be looked into is left closed."""
     return list(_at_most(_walk(folder)))
 
 
 def _walk(folder: str) -> Iterator[str]:
     waiting = [folder]
     while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
+        found = _sorted(waiting.pop(), must=folder)
         yield from (entry.path for entry in found)
         waiting += [entry.path for entry in reversed(found) if entry.is_dir(follow_symlinks=False)]
+
+
+def _sorted(folder: str, *, must: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except (PermissionError, FileNotFoundError):
+        if folder == must:
+            raise
+        return []
 
 
 def _at_most(names: Iterator[str]) -> Iterator[str]:
@@ -203,8 +228,11 @@ def _copy_one(source: str, target: str, preserve: bool) -> int:
 def _copy_bytes(source: str, target: str) -> int:
     origin = open_file(source, os.O_RDONLY | os.O_NOFOLLOW, 0)
     try:
-        copy = open_file(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        copy = open_file(target, os.O_WRONLY | os.O_CREAT, 0o644)
         try:
+            if os.path.sameopenfile(origin, copy):
+                raise OSError(errno.EINVAL, "source and destination are the same file", target)
+            os.ftruncate(copy, 0)
             total = 0
             while sent := os.sendfile(copy, origin, total, _CHUNK):
                 total += sent

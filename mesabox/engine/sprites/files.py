@@ -202,7 +202,8 @@ async def _operate(sandbox: Sandbox, op: str, about: str, user: str, **arguments
     try:
         return await sandbox.file_op(op, user=user, **arguments)
     except OSError as error:
-        raise FileProblem(error, error.filename or about) from None
+        where = str(error.filename or "")  # a tree's removal names them relative to folders it holds open
+        raise FileProblem(error, where if where.startswith("/") else about) from None
 
 
 async def _blocks(file: FileIO, first: int, last: int | None) -> AsyncIterator[bytes]:
