@@ -132,7 +132,9 @@ class Session:
             self.process.signal(number)
 
     def lose(self) -> None:
-        """The sandbox is gone: end without an exit code."""
+        """The sandbox is gone: end without an exit code, unless that is known already."""
+        if self.over.is_set():
+            return
         self.lost, self.exit_code = True, None
         for task in self._tasks:  # one that has not begun yet begins first, so as to end in order
             asyncio.get_running_loop().call_soon(task.cancel)
@@ -159,8 +161,10 @@ class Session:
             self.exited.set()
             self.over.set()
             self._keep_alive()
-            await self._put_away([*pumps, self._tasks[1]])
-            await self._tell(None)
+            try:
+                await self._put_away([*pumps, self._tasks[1]])
+            finally:
+                await self._tell(None)
 
     async def _put_away(self, tasks: "list[asyncio.Task[None]]") -> None:
         """Nobody may still wait on a descriptor when it is closed: its number is soon another's."""

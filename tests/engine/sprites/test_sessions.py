@@ -209,6 +209,18 @@ async def test_a_lost_session_has_no_exit_code(start):
     assert session.over.is_set() and session.exit_code is None
 
 
+@pytest.mark.parametrize("steps", range(8))
+async def test_a_sandbox_lost_while_a_command_ends_leaves_nobody_waiting(start, steps):
+    session, process = start()
+    watching = asyncio.create_task(_all(session.watch(scrollback=False)))
+    process.exit(3)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    session.lose()
+    await asyncio.wait_for(watching, 1)
+    assert session.exit_code in (3, None)
+
+
 async def test_last_words_are_kept_for_those_that_ended(start):
     session, process = start()
     known = Sessions()
