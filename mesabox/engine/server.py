@@ -130,6 +130,9 @@ class Engine:
         await self._host.close()
         self._store.close()
         self.mesa.close()
+        for folder in (self._settings.runtime, self._settings.runtime.parent):
+            with contextlib.suppress(OSError):  # others may use it
+                folder.rmdir()
 
     async def _watch_idleness(self) -> None:
         """An engine that nobody has asked for anything in a while, and in which nothing runs, ends by itself."""
