@@ -201,8 +201,11 @@ class Switchboard:
         events = self.__dict__.get("events") or (self._events_to(None) if self.manner.ndjson else None)
         if events is not None:
             events.end(self.command, result)
-            if self.manner.ndjson and events.broken:
+            if events.broken is None:
+                return
+            if self.manner.ndjson:
                 raise events.broken
+            self.streams.stderr.talk(f"warning: {self.manner.events} lacks events: {events.broken.strerror}")
 
     def _events_to(self, file: str | None) -> EventLog:
         from mesabox.flow.ledger import new_run_id

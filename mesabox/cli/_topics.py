@@ -107,9 +107,21 @@ machine can isolate sandboxes, and what mends it when not.
 """
 
 
+_CREDENTIALS = """
+Credentials can be kept instead, in the OS keyring where there is one: mesabox auth login. A variable goes before what
+is kept. Neither they nor a --secret are taken from the command line, which everybody on a machine can read:
+
+  mesabox go --secret TOKEN ...             TOKEN as it is set here
+  mesabox go --secret TOKEN=@FILE ...       what is in a file
+  pass show it | mesabox go --secret TOKEN=- ...
+
+Its value is in the environment of that command alone: not in an argument, a URL, a log, or the run's record.
+"""
+
+
 def _environment() -> str:
     width = max(len(variable.name) for variable in VARIABLES)
-    return "".join(f"{variable.name:<{width}}  {variable.help}\n" for variable in VARIABLES)
+    return "".join(f"{variable.name:<{width}}  {variable.help}\n" for variable in VARIABLES) + _CREDENTIALS
 
 
 TOPICS: Mapping[str, Callable[[], str]] = {

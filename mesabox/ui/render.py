@@ -1,6 +1,8 @@
 """The one place that prints a result: for a person on a terminal, plain for a pipe, JSON, or quiet."""
 
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
 
@@ -20,10 +22,12 @@ def show(streams: Streams, manner: Manner, command: str, result: Result, *, runs
         return
     if manner.quiet:
         quiet = result.quiet
-        streams.stdout.write(quiet if isinstance(quiet, bytes) else "".join(f"{line}\n" for line in quiet))
+        with _fenced(streams, [quiet] if isinstance(quiet, bytes) else []):
+            streams.stdout.write(quiet if isinstance(quiet, bytes) else "".join(f"{line}\n" for line in quiet))
     else:
-        for block in result.view:
-            _show_block(streams, block)
+        with _fenced(streams, result.view):
+            for block in result.view:
+                _show_block(streams, block)
         for note in result.notes:
             streams.stderr.line(_said(streams, printable(note)))
     if result.error is not None:
@@ -49,6 +53,21 @@ def error_text(error: MesaboxError, *, colour: bool) -> str:
 def printable(text: str) -> str:
     """Text of a service or a file must not steer the terminal: control characters are shown, not sent."""
     return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+@contextmanager
+def _fenced(streams: Streams, blocks: Sequence[Block]) -> Iterator[None]:
+    """What is shown was written by others: in GitHub's log none of it is a command."""
+    if streams.github is None or not blocks:
+        yield
+        return
+    from mesabox.clients.base import Output
+    from mesabox.ui.github import guarded
+
+    with guarded(streams) as watch:
+        yield
+        if isinstance(blocks[-1], bytes):
+            watch(Output(1, blocks[-1]))
 
 
 def _said(streams: Streams, text: str) -> str:

@@ -114,6 +114,13 @@ def test_what_runs_a_command_says_who_failed(mesabox, command):
     assert answer.code == 2 and answer.envelope["failed_by"] is None
 
 
+def test_every_command_has_a_schema():
+    commands = {place.path.strip("/").replace("/", " ") for place in places()}
+    assert {command for command in commands if not any(one.startswith(f"{command} ") for one in commands)} <= set(
+        schemas.COMMANDS
+    )
+
+
 @pytest.mark.parametrize("command", ["go", "run"])
 def test_words_that_do_not_fit_are_events_too(mesabox, command):
     found = schemas.events(mesabox(command, "--no-such-flag", "--ndjson").out)
@@ -132,3 +139,8 @@ def test_a_file_for_events_that_cannot_be_made_is_told_on_stdout(mesabox):
     answer = mesabox("go", "--ndjson", "--events", "/no/such/folder/file", "--", "true")
     found = schemas.events(answer.out)
     assert (answer.code, found[-1]["error"]["code"]) == (125, "os_error")
+
+
+def test_a_file_that_takes_no_events_is_a_warning_and_no_more(mesabox):
+    answer = mesabox("go", "--events", "/dev/full", "--engine", "local", "--", "true")
+    assert "warning: /dev/full lacks events" in answer.err

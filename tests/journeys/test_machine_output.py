@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shlex
 import stat
 import subprocess
 import sys
@@ -58,6 +59,15 @@ def test_a_reader_that_leaves_early_leaves_nothing_behind(mesabox):
     assert mesabox.value("sprite", "list", "-q") == ""
 
 
+def test_when_nobody_listens_to_the_talk_the_work_goes_on(mesabox):
+    process = mesabox.start("go", "--repo", "machine-deaf", "--", "sh", "-c", "echo x > file; sleep 0.5")
+    process.stderr.close()
+    process.stdout.close()
+    process.wait(60)
+    assert mesabox("repo", "cat", "machine-deaf", "file").stdout == b"x\n"
+    assert mesabox.value("sprite", "list", "-q") == ""
+
+
 @pytest.fixture
 def github(tmp_path):
     return {
@@ -101,6 +111,18 @@ def test_one_pipe_for_both_streams_is_fenced_as_well(mesabox, github):
     assert "forged" not in str(runner.commands) and not runner.stopped and len(runner.named("group")) == 8
 
 
+def test_what_is_shown_of_a_run_later_is_fenced_as_well(mesabox, github):
+    mesabox("go", "--repo", "machine-later", "--", "sh", "-c", f"printf '{FORGED}' | tee file")
+    for words in (
+        ("runs", "logs", "last"),
+        ("repo", "cat", "machine-later", "file"),
+        ("repo", "diff", "machine-later"),
+    ):
+        shown = mesabox(*words, env=github).stdout.decode()
+        runner = Runner().read(shown)
+        assert "forged" in shown and runner.commands == [] and not runner.stopped
+
+
 def test_in_a_substitution_stdout_is_the_commands_alone(mesabox, github):
     mesabox("sprite", "up", "machine")
     script = f'x=$({sys.executable} -m mesabox run machine -- echo ::add-mask::x); echo "[$x]"'
@@ -109,6 +131,26 @@ def test_in_a_substitution_stdout_is_the_commands_alone(mesabox, github):
     mesabox("down", "machine")
     assert done.stdout == b"[::add-mask::x]\n"
     assert not Runner().read(done.stderr.decode()).stopped
+
+
+EVERY_STEP = (
+    "engine start|engine status|engine env|engine logs|doctor|repo create every|repo list|repo show every|"
+    "sprite up every|sprite list|sprite show every|mount every --repo every|"
+    "run every --repo every -- sh -c 'echo x > file'|run every -- printf '\\377'|sh every --no-tty|unmount every|"
+    "repo log every|repo diff every|repo diff every --stat|repo cat every file|key mint --repo every|key list --all|"
+    "sprite checkpoint create every --comment c|sprite checkpoint list every|go --repo every -- touch other|"
+    "runs list|runs show last|runs logs last|config show|config path|down every|gc|repo delete every --yes"
+)
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_every_command_keeps_its_schema(mesabox, failing):
+    """Each once where it works, and once where everything is gone. ``mesabox.json`` holds it against the schema."""
+    for line in EVERY_STEP.split("|"):
+        words = [word.replace("every", "never") if failing else word for word in shlex.split(line)]
+        if not failing or not {"create", "up"} & {*words}:
+            told = mesabox.json(*words)
+            assert failing or told["status"] == "ok", told
 
 
 WHOLE_FLOW = """

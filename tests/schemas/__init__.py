@@ -1,4 +1,4 @@
-"""The schemas that every machine output is held against."""
+"""The schemas that every machine output is held against: the envelope, each command's data, events."""
 
 import json
 from pathlib import Path
@@ -8,17 +8,22 @@ from jsonschema import Draft202012Validator
 _FOLDER = Path(__file__).parent
 
 
-def _validator(name):
-    return Draft202012Validator(json.loads((_FOLDER / f"{name}.json").read_text()))
+def _schema(name):
+    return json.loads((_FOLDER / f"{name}.json").read_text())
 
 
-_ENVELOPE, _EVENT = _validator("envelope"), _validator("event")
+_ENVELOPE, _EVENT = (Draft202012Validator(_schema(name)) for name in ("envelope", "event"))
+_DATA = _schema("data")
+COMMANDS = _DATA["commands"]
+"""A command without an entry here has no contract yet."""
 
 
 def envelope(text):
-    """The one object of ``--json``."""
+    """The one object of ``--json``, and within it what its command promises."""
     found = json.loads(text)
     _ENVELOPE.validate(found)
+    if found["data"] is not None:
+        Draft202012Validator({**COMMANDS[found["command"]], "$defs": _DATA["$defs"]}).validate(found["data"])
     return found
 
 
