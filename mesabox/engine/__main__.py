@@ -1,5 +1,6 @@
 """The engine's front door: ``python -m mesabox.engine serve | probe --json | reset``."""
 
+import errno
 import fcntl
 import json
 import os
@@ -8,6 +9,8 @@ import shutil
 import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +22,7 @@ _INSIDE = {
     "sudo": Path(__file__).parent / "sandbox/inside/sudo.py",
 }
 _LOOKS, _BETWEEN_LOOKS = 10, 0.05
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 
 
 def main(argv: list[str]) -> None:
@@ -63,7 +67,8 @@ def _run(settings: EngineSettings, host: SandboxHost, listening: socket.socket) 
     async def whole() -> None:
         await Engine(settings, host, listening).run(ready)
 
-    asyncio.run(whole())
+    with _writable(settings.state):
+        asyncio.run(whole())
 
 
 def reset() -> None:
@@ -84,19 +89,32 @@ def reset() -> None:
 def _settings() -> EngineSettings:
     try:
         settings = EngineSettings.read(sys.stdin)
-        settings.make_folders()
     except (ValueError, TypeError, KeyError) as error:
         _refuse("bad_settings", "the engine's settings on stdin are not readable", str(error), "", 70)
-    except OSError as error:
-        place = error.filename or "the state folder"
-        fix = "free space or set MESABOX_HOME to a folder you can write"
-        _refuse("state_unwritable", f"cannot write to {place}", error.strerror or str(error), fix, 1)
+    with _writable(settings.state):
+        settings.make_folders()
     return settings
+
+
+@contextmanager
+def _writable(state: Path) -> Iterator[None]:
+    """A disk that is full or may not be written is said to be one; other errors pass."""
+    from sqlite3 import OperationalError
+
+    try:
+        yield
+    except (OSError, OperationalError) as error:
+        if isinstance(error, OSError) and error.errno not in _UNWRITABLE:
+            raise
+        place = (error.filename if isinstance(error, OSError) else None) or state
+        fix = "free space or set MESABOX_HOME to a folder you can write"
+        _refuse("state_unwritable", f"cannot write to {place}", getattr(error, "strerror", None) or str(error), fix, 1)
 
 
 def _lock(settings: EngineSettings) -> int:
     """Held as long as the engine lives, also through a kill: the kernel lets go of it."""
-    lock = os.open(settings.state / "engine.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with _writable(settings.state):
+        lock = os.open(settings.state / "engine.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     for _ in range(_LOOKS):  # whoever asks whether an engine lives holds the lock for a moment
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,6 +5,7 @@ import secrets
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,7 +137,8 @@ class Keys:
     def _note_use(self, key: ApiKey) -> None:
         now = self._clock()
         if key.last_used_at is None or abs(now - key.last_used_at) > _USED_EVERY:
-            self._database.execute("UPDATE api_key SET last_used_at = ? WHERE id = ?", now, key.id)
+            with suppress(sqlite3.OperationalError):  # on a full disk a key still opens
+                self._database.execute("UPDATE api_key SET last_used_at = ? WHERE id = ?", now, key.id)
 
     def _by_hs256(self, token: Token) -> Grant:
         key_id = api_key_id_of(token)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -108,7 +109,7 @@ class Machines:
         return await asyncio.shield(self._later(work))
 
     def sweep(self) -> None:
-        """At start, what a kill left of a destroy, a checkpoint or a restore: folders that nothing stands on."""
+        """At start, what a kill left: doors, and folders that nothing stands on."""
         self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
         records = self.store.all()
         known = {record.id for record in records}
@@ -117,6 +118,8 @@ class Machines:
                 self._later(_remove(folder))
         for record in records:
             self.drop_unused_layers(record)
+        for door in self._runtime.iterdir():
+            remove_folder(door)
 
     def wake_soon(self, record: SpriteRecord) -> None:
         """Begin to wake a new sprite while its maker reads the answer."""
@@ -149,7 +152,8 @@ class Machines:
         except OSError as error:
             raise Problem(500, f"the sprite could not be started: {error}") from error
         machine.sandbox, machine.door = sandbox, door
-        self.store.touch(record.id)
+        with contextlib.suppress(sqlite3.OperationalError):  # also on a full disk it wakes, so as to be tidied up
+            self.store.touch(record.id)
         sandbox.died.add_done_callback(lambda _: self._sandbox_died(record, machine, sandbox))
         return sandbox
 
@@ -246,7 +250,11 @@ class Machines:
         machine = self.of(record)
         async with machine.lock:
             await self.halt(record, machine)
-            self.store.delete(record.id)
+            try:
+                self.store.delete(record.id)
+            except sqlite3.OperationalError:  # the disk is full, and perhaps of this very sprite
+                await _remove(machine.folder)
+                self.store.delete(record.id)
             machine.destroyed = True
             self._machines.pop(record.id, None)
         await _remove(machine.folder)
