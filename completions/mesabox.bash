@@ -108,7 +108,7 @@ _mesabox() {
             "/runs/list") words="--debug --engine --help --json --limit --no-color --no-input --quiet --verbose" ;;
             "/runs/logs") words="--debug --engine --help --json --no-color --no-input --quiet --stream --verbose" ;;
             "/runs/show") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
-            "/sh") words="$(_mesabox_names sprites) --debug --engine --env --help --json --no-color --no-input --no-tty --quiet --tty --verbose --workdir" ;;
+            "/sh") words="$(_mesabox_names sprites) --debug --engine --env --help --json --no-color --no-input --no-tty --quiet --secret --tty --verbose --workdir" ;;
             "/sprite") words="checkpoint destroy list show up --help" ;;
             "/sprite/checkpoint") words="create list restore --help" ;;
             "/sprite/checkpoint/create") words="$(_mesabox_names sprites) --comment --debug --engine --help --json --no-color --no-input --quiet --verbose" ;;

@@ -218,7 +218,7 @@ function __mesabox_words
                 printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --verbose
             case '/sh'
                 __mesabox_names sprites
-                printf '%s\n' --debug --engine --env --help --json --no-color --no-input --no-tty --quiet --tty --verbose --workdir
+                printf '%s\n' --debug --engine --env --help --json --no-color --no-input --no-tty --quiet --secret --tty --verbose --workdir
             case '/sprite'
                 printf '%s\n' checkpoint destroy list show up --help
             case '/sprite/checkpoint'

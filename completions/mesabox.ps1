@@ -108,7 +108,7 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
             '/runs/list' { '--debug'; '--engine'; '--help'; '--json'; '--limit'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/runs/logs' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--stream'; '--verbose' }
             '/runs/show' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
-            '/sh' { (MesaboxNames sprites); '--debug'; '--engine'; '--env'; '--help'; '--json'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--tty'; '--verbose'; '--workdir' }
+            '/sh' { (MesaboxNames sprites); '--debug'; '--engine'; '--env'; '--help'; '--json'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--secret'; '--tty'; '--verbose'; '--workdir' }
             '/sprite' { 'checkpoint'; 'destroy'; 'list'; 'show'; 'up'; '--help' }
             '/sprite/checkpoint' { 'create'; 'list'; 'restore'; '--help' }
             '/sprite/checkpoint/create' { (MesaboxNames sprites); '--comment'; '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }

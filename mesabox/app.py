@@ -54,6 +54,7 @@ def _answer(words: "list[str]", outside: "Streams") -> int:
     from mesabox.cli._options import Flags, HelpWanted
     from mesabox.cli._tree import flags_of_refusal, manner_of_refusal, read
     from mesabox.flow.redaction import Redactor
+    from mesabox.ui.render import said
 
     flags, call, board, redactor = Flags.glimpse(words), None, None, Redactor(_masking(outside))
     manner = flags.manner()
@@ -65,12 +66,14 @@ def _answer(words: "list[str]", outside: "Streams") -> int:
     except HelpWanted as wanted:
         command, result = "help", _help(wanted.text)
     except BrokenPipeError:
+        if board is not None:
+            board.tell_end(_nobody_reads())
         raise
     except (Exception, KeyboardInterrupt) as failure:
         if call is None:
             flags, manner = flags_of_refusal(failure, words), manner_of_refusal(failure, words)
         if flags.debug:
-            outside.stderr.write(redactor.text(_traceback(failure)))
+            outside.stderr.write(said(outside, redactor.text(_traceback(failure))))
         command, result = _failed(failure, call, redactor)
     if board is None and manner.ndjson:
         board = _switchboard(command, flags, manner, outside, redactor)
@@ -105,16 +108,23 @@ def _run(call: "Call", board: "Switchboard") -> "Result":
 
 
 def _show(streams: "Streams", manner: "Manner", command: str, result: "Result", board: "Switchboard | None") -> None:
+    """Machines first: what a person's terminal does with the rest is no matter to them."""
     from mesabox.ui.render import show
 
     runs = command in RUNS_A_COMMAND
-    show(streams, manner, command, result, runs_a_command=runs)
     if board is not None:
         board.tell_end(result)
         if runs and streams.github is not None:
             from mesabox.ui.github_files import publish
 
             publish(streams, command, result, board.redactor)
+    show(streams, manner, command, result, runs_a_command=runs)
+
+
+def _nobody_reads() -> "Result":
+    from mesabox.ui.result import Result
+
+    return Result(exit_code=SIGPIPE_EXIT, failed_by="signal")
 
 
 def _help(text: str) -> "Result":

@@ -7,6 +7,8 @@ from typing import BinaryIO
 
 from mesabox.errors import UsageProblem
 
+_LONGEST = 128 * 1024
+"""Bytes of ``NAME=value`` and its end: MAX_ARG_STRLEN of Linux."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -58,6 +60,9 @@ def _checked(name: str, value: str) -> str:
     if "\0" in value:
         why = "a variable of the environment ends at the first one"
         raise UsageProblem(f"--secret {name}: the value holds a NUL byte", why=why, fix="encode it, as with base64")
+    if len(name) + 2 + len(value.encode("utf-8", "surrogateescape")) > _LONGEST:
+        why = "a variable of the environment holds less than 128 KiB"
+        raise UsageProblem(f"--secret {name}: the value is too long", why=why, fix="send it on stdin instead")
     if not value:
         raise UsageProblem(f"--secret {name}: the value is empty", fix="give it a value, or leave it out")
     return value

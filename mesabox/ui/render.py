@@ -29,9 +29,9 @@ def show(streams: Streams, manner: Manner, command: str, result: Result, *, runs
             for block in result.view:
                 _show_block(streams, block)
         for note in result.notes:
-            streams.stderr.line(_said(streams, printable(note)))
+            streams.stderr.line(said(streams, printable(note)))
     if result.error is not None:
-        streams.stderr.write(_said(streams, error_text(result.error, colour=streams.stderr.colour)))
+        streams.stderr.write(said(streams, error_text(result.error, colour=streams.stderr.colour)))
         if streams.github is not None:
             from mesabox.ui.github import annotation
 
@@ -70,7 +70,8 @@ def _fenced(streams: Streams, blocks: Sequence[Block]) -> Iterator[None]:
             watch(Output(1, blocks[-1]))
 
 
-def _said(streams: Streams, text: str) -> str:
+def said(streams: Streams, text: str) -> str:
+    """Talk that quotes others, so that no log takes it for a command."""
     if streams.github is None:
         return text
     from mesabox.ui.github import harmless

@@ -29,12 +29,13 @@ def test_the_three_sources(tmp_path):
         (["A=@/no/such/file"], "cannot be read"),
         (["NUL"], "NUL"),
         (["EMPTY"], "empty"),
+        (["LONG"], "too long"),
         (["A=-", "B=-"], "one secret"),
     ],
 )
 def test_what_is_refused(given, told):
     with pytest.raises(UsageProblem) as caught:
-        given_secrets(given, io.BytesIO(b"x"), {"NUL": "sek\0rit", "EMPTY": ""})
+        given_secrets(given, io.BytesIO(b"x"), {"NUL": "sek\0rit", "EMPTY": "", "LONG": "sek" * 50_000})
     error = caught.value
     assert told in error.what + error.why
     assert "sek" not in error.what + error.why + error.fix

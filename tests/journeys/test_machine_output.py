@@ -50,12 +50,13 @@ def test_failures_end_with_an_end_too(mesabox):
 
 
 def test_a_reader_that_leaves_early_leaves_nothing_behind(mesabox):
-    process = mesabox.start("go", "--ndjson", "--repo", "machine-pipe", "--", "yes")
+    process = mesabox.start("go", "--ndjson", "--events", "events", "--repo", "machine-pipe", "--", "yes")
     for _ in range(5):
         process.stdout.readline()
     process.stdout.close()
     assert process.wait(60) == 141
     process.stderr.close()
+    assert schemas.events((mesabox.cwd / "events").read_text())[-1]["exit_code"] == 141
     assert mesabox.value("sprite", "list", "-q") == ""
 
 
