@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from mesabox.engine.network import netlink
 from mesabox.engine.network.addresses import REFUSED_V4
 from mesabox.engine.network.egress import Egress
+from mesabox.engine.network.gateway import Gateway
 from mesabox.engine.network.guide import FAKE, Guide, Receipt
 from mesabox.engine.network.policy import Policy, Rules
 from mesabox.engine.network.proxy import Proxy
@@ -82,7 +83,7 @@ class Network:
         if opened := self._opened.get(name):
             opened.guide.policy = Policy.from_rules(rules)
             for server in opened.servers:
-                if isinstance(server, Egress | Proxy):
+                if isinstance(server, Gateway):
                     server.drop_forbidden()
 
     def environment(self, name: str) -> Mapping[str, str]:

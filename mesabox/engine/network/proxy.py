@@ -7,11 +7,10 @@ from contextlib import closing
 from ipaddress import AddressValueError, IPv4Address
 from urllib.parse import urlsplit
 
-from mesabox.engine.network.guide import Guide, NoSuchName, Refused
-from mesabox.engine.network.relay import connect, relay, reset
-from mesabox.engine.network.tasks import Tasks, visitors
+from mesabox.engine.network.gateway import Gateway
+from mesabox.engine.network.guide import NoSuchName, Refused
+from mesabox.engine.network.relay import connect
 
-_MOST_CONNECTIONS = 512
 _LARGEST_HEAD = 65_536
 _GREETING_SECONDS = 30
 _SOCKS, _NO_AUTHENTICATION, _CONNECT = 5, 0, 1
@@ -20,49 +19,17 @@ _SUCCEEDED, _NOT_ALLOWED, _UNREACHABLE, _NOT_SUPPORTED = 0, 2, 4, 7
 _HOP_BY_HOP = ("proxy-connection", "proxy-authorization", "connection", "keep-alive")
 
 
-class Proxy:
-    """Owns the listening socket, which was made inside the sprite's network namespace."""
+class Proxy(Gateway):
+    """Where the kernel cannot redirect: each connection says itself where it goes."""
 
-    def __init__(self, guide: Guide, listening: socket.socket) -> None:
-        self._guide, self._listening = guide, listening
-        self._open: dict[asyncio.Task[None], str] = {}
-        self._tasks = Tasks(_MOST_CONNECTIONS)
-        self._tasks.keep(self._serve())
-
-    async def close(self) -> None:
-        await self._tasks.close()
-        self._listening.close()
-
-    def drop_forbidden(self) -> None:
-        for task, name in list(self._open.items()):
-            if not self._guide.policy.allows(name):
-                task.cancel()
-
-    async def _serve(self) -> None:
-        async for client in visitors(self._listening):
-            client.setblocking(False)
-            if not self._tasks.start(self._carry(client)):
-                reset(client)
-
-    async def _carry(self, client: socket.socket) -> None:
+    async def carry(self, client: socket.socket) -> None:
         with closing(client):
             async with asyncio.timeout(_GREETING_SECONDS):
                 first = await _exactly(client, 1)
                 server, name, rest = await (self._socks(client) if first[0] == _SOCKS else self._http(client, first))
             with closing(server):
                 await asyncio.get_running_loop().sock_sendall(server, rest)
-                await self._relay(client, server, name)
-
-    async def _relay(self, client: socket.socket, server: socket.socket, name: str) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open[task] = name
-        try:
-            await relay(client, server)
-        except* OSError:
-            reset(client)
-        finally:
-            del self._open[task]
+                await self.relay(client, server, name)
 
     async def _connect(self, host: str, port: int) -> socket.socket:
         try:
