@@ -14,10 +14,8 @@ _TTL = 30
 
 class Code(IntEnum):
     OK = 0
-    BAD_FORMAT = 1
     SERVER_FAILURE = 2
     NO_SUCH_NAME = 3
-    NOT_IMPLEMENTED = 4
     REFUSED = 5
 
 
