@@ -126,3 +126,18 @@ def test_nothing_is_left_in_the_sprite_whatever_went_wrong(mesabox, sprite, cana
 def test_a_value_on_the_command_line_is_refused_and_not_repeated(mesabox, sprite):
     done = mesabox("run", sprite, "--secret", "A=sekrit-value", "--json", "--", "true", ok=False)
     assert done.returncode == 2 and b"sekrit-value" not in done.stdout + done.stderr
+
+
+def test_errors_and_events_that_would_quote_it_do_not(mesabox):
+    secret = ("--secret", "CANARY")
+    env = {"CANARY": "canary-name"}
+    for form in ([], ["--json"], ["--ndjson"], ["--debug", "-v"]):
+        done = mesabox("run", *form, "canary-name", *secret, "--", "true", env=env, ok=False)
+        assert done.returncode == 125 and b"***" in done.stdout + done.stderr
+        assert b"canary-name" not in done.stdout + done.stderr
+
+
+def test_a_command_line_that_repeats_it_is_masked_in_the_record(mesabox):
+    words = ("go", "-q", "--repo", "secrets-argv", "--secret", "CANARY", "--", "echo", "canary-word")
+    assert mesabox(*words, env={"CANARY": "canary-word"}).stdout == b"canary-word\n"
+    assert mesabox.json("runs", "show", "last")["data"]["command"] == "echo '***'"
