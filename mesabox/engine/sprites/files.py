@@ -5,12 +5,14 @@ import os
 import posixpath
 import re
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from fnmatch import fnmatch
 from io import FileIO
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
 
 from mesabox.engine.sandbox.host import Sandbox
 from mesabox.engine.sprites.answers import Json
@@ -164,7 +166,19 @@ def _content(file: FileIO, header: str | None) -> Response:
     if span:
         headers["Content-Range"] = f"bytes {first}-{last - 1}/{size}"
     body = _blocks(file, first, last if size else None)
-    return StreamingResponse(body, 206 if span else 200, headers, "application/octet-stream")
+    return _FileResponse(body, 206 if span else 200, headers, "application/octet-stream")
+
+
+class _Shorter(Exception):
+    """A file has become shorter than was told of it."""
+
+
+class _FileResponse(StreamingResponse):
+    """Breaks off when the file does, and the connection with it: the client must not take the part for the whole."""
+
+    async def stream_response(self, send: Send) -> None:
+        with suppress(_Shorter):
+            await super().stream_response(send)
 
 
 def _range(header: str | None, size: int) -> tuple[int, int] | None:
@@ -212,6 +226,8 @@ async def _blocks(file: FileIO, first: int, last: int | None) -> AsyncIterator[b
         while last is None or first < last:
             wanted = _BLOCK if last is None else min(_BLOCK, last - first)
             data = await asyncio.to_thread(os.pread, file.fileno(), wanted, first)
+            if not data and last is not None:
+                raise _Shorter
             if not data:
                 break
             first += len(data)

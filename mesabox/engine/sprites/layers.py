@@ -1,9 +1,10 @@
 """Checkpoints as layers: an idle sprite's upper simply becomes a layer, a busy one's is copied while it holds still."""
 
 import asyncio
-import shutil
 import subprocess
+from pathlib import Path
 
+from mesabox.engine.mounts.removal import remove_folder
 from mesabox.engine.sandbox.host import Sandbox
 from mesabox.engine.sprites.machines import Machine, Machines
 from mesabox.engine.sprites.problems import Problem
@@ -45,18 +46,19 @@ async def _copy(
     source, target = machine.layer(record.upper), machine.layer(record.next_layer)
     await sandbox.freeze()
     try:
-        await asyncio.to_thread(_copy_tree, str(source), str(target))
+        await asyncio.to_thread(_copy_tree, source, target)
     finally:
         await sandbox.thaw()
     return machines.store.checkpoint(record, comment, [record.next_layer, *record.stack], record.upper)
 
 
-def _copy_tree(source: str, target: str) -> None:
+def _copy_tree(source: Path, target: Path) -> None:
     """``cp -a`` keeps what a layer is made of: whiteouts (0:0 devices), overlay's attributes, owners, hard links."""
-    shutil.rmtree(target, ignore_errors=True)
-    done = subprocess.run(["cp", "-a", "--reflink=auto", source, target], capture_output=True, text=True, check=False)
+    remove_folder(target)
+    command = ["cp", "-a", "--reflink=auto", str(source), str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        shutil.rmtree(target, ignore_errors=True)
+        remove_folder(target)
         raise Problem(500, f"the sprite's layer could not be copied: {done.stderr.strip()[-300:]}")
 
 

@@ -20,6 +20,7 @@ from mesabox.wire.execution import ExecRequest
 AGENT_VERSION = "v0.0.1-rc46"
 VERSION_HEADER = (b"sprite-version", AGENT_VERSION.encode())
 _WARM_AFTER = 30.0
+_LOOKS, _BETWEEN_LOOKS = 3, 0.01
 T = TypeVar("T")
 
 
@@ -268,9 +269,14 @@ class Machines:
         return False
 
     async def busy(self, record: SpriteRecord, sandbox: Sandbox) -> bool:
-        """Whether somebody could be writing in it. One that has just ended is idle."""
+        """Whether somebody could be writing in it. One that has just ended is idle, as is one whose last command
+        is still on its way out: so it is looked at more than once."""
         with contextlib.suppress(ConnectionError):
-            return bool(self.mounts.mounted(record.name)) or await sandbox.processes() > 0
+            for _ in range(_LOOKS):
+                if not self.mounts.mounted(record.name) and not await sandbox.processes():
+                    return False
+                await asyncio.sleep(_BETWEEN_LOOKS)
+            return True
         return False
 
     def drop_unused_layers(self, record: SpriteRecord) -> None:
