@@ -4,41 +4,11 @@ import json
 import time
 from urllib.parse import urlencode
 
-import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-HOME = "/home/sprite"
-NAME = "letter"
-
-
-@pytest.fixture(scope="module")
-def sprites(home, tmp_path_factory):
-    from tests.conftest import Terminal, environment_of
-
-    mesabox = Terminal(tmp_path_factory.mktemp("letter"), environment_of(home))
-    mesabox("engine", "start")
-    engine = mesabox.json("engine", "env")["data"]
-    base = engine["SPRITES_API_URL"]
-    headers = {"Authorization": f"Bearer {engine['SPRITES_TOKEN']}"}
-    with httpx.Client(base_url=base, headers=headers, timeout=30) as client:
-        client.post("/v1/sprites", json={"name": NAME})
-        yield client
-
-
-@pytest.fixture
-def files(sprites):
-    """(method, op, query, …) -> response, under a fresh folder."""
-    folder = f"{HOME}/{time.monotonic_ns()}"
-
-    def ask(method, op, path="", json=None, **options):
-        query = urlencode({"path": path or ".", "workingDir": folder} | options.pop("query", {}))
-        body = {"json": {"workingDir": folder, **json}} if json is not None else {}
-        return sprites.request(method, f"/v1/sprites/{NAME}/fs/{op}?{query}", **body, **options)
-
-    ask.folder = folder
-    return ask
+from tests.engine.sprites.conftest import NAME
 
 
 def _socket(sprites, words=(), route="exec", **query):
@@ -198,12 +168,6 @@ def test_post_exec_is_one_chunk_a_frame(sprites):
     assert frames == [b"\1hello", b"\3\0"]
 
 
-def test_names_may_be_percent_encoded(sprites):
-    encoded = "".join(f"%{ord(letter):02x}" for letter in NAME)
-    url = httpx.URL(f"{sprites.base_url}").copy_with(raw_path=f"/v1/sprites/{encoded}".encode())
-    assert sprites.get(url).json()["name"] == NAME
-
-
 def test_unknown_sessions_and_sprites_and_what_is_not_offered(sprites):
     for path, status in (("exec/77", 404), ("control", 404), ("proxy", 404), ("ports/watch", 404)):
         with pytest.raises(InvalidStatus) as refused, _socket(sprites, route=path):
@@ -213,89 +177,6 @@ def test_unknown_sessions_and_sprites_and_what_is_not_offered(sprites):
     assert sprites.get("/v1/sprites/nobody/fs/list?path=/").json() == {"error": "sprite not found"}
     assert sprites.head("/v1/sprites/nobody/exec").status_code == 404
     assert sprites.head(f"/v1/sprites/{NAME}/exec").headers["Sprite-Version"].startswith("v0")
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"{",
-        b"[]",
-        b"[" * 50_000,
-        b"{}",
-        b'{"name":1}',
-        b'{"name":"A"}',
-        b'{"name":"-a"}',
-        b'{"name":"x","labels":[1]}',
-        b'{"name":"x","environment":{"A=B":"c"}}',
-        b'{"name":"x","environment":{"A":"\\u0000"}}',
-        b'{"name":"x","url_settings":{"auth":"no"}}',
-    ],
-)
-def test_bodies_that_do_not_validate(sprites, body):
-    answer = sprites.post("/v1/sprites", content=body)
-    assert answer.status_code == 400 and answer.json()["errors"]
-
-
-@pytest.mark.parametrize(
-    ("header", "status", "content", "span"),
-    [
-        ("bytes=0-3", 206, b"0123", "bytes 0-3/10"),
-        ("bytes=7-", 206, b"789", "bytes 7-9/10"),
-        ("bytes=-3", 206, b"789", "bytes 7-9/10"),
-        ("bytes=5-100", 206, b"56789", "bytes 5-9/10"),
-        ("bytes=-100", 206, b"0123456789", "bytes 0-9/10"),
-        ("bytes=10-", 416, b"", "bytes */10"),
-        ("bytes=-0", 416, b"", "bytes */10"),
-        ("bytes=5-2", 200, b"0123456789", None),
-        ("bytes=0-1,3-4", 200, b"0123456789", None),
-        ("lines=0-1", 200, b"0123456789", None),
-    ],
-)
-def test_ranges(files, header, status, content, span):
-    files("PUT", "write", "ten", content=b"0123456789")
-    answer = files("GET", "read", "ten", headers={"Range": header})
-    assert (answer.status_code, answer.content, answer.headers.get("content-range")) == (status, content, span)
-
-
-def test_files_that_are_none_and_names_that_are_no_text(sprites, files):
-    files("PUT", "write", "file", content=b"x")
-    listen = "python3 -c \"import socket; socket.socket(1).bind('sock')\""
-    script = f"mkfifo fifo; ln -s loop loop; touch $(printf 'bad\\377'); {listen}"
-    _run(sprites, "sh", "-c", script, dir=files.folder)
-    for name, status, code in (
-        ("fifo", 400, "EINVAL"),
-        ("sock", 400, "EINVAL"),
-        ("loop", 400, "ELOOP"),
-        (".", 400, "EISDIR"),
-        ("file/x", 400, "ENOTDIR"),
-        ("none", 404, "ENOENT"),
-        ("/etc/shadow", 403, "EACCES"),
-        ("/proc/1/root/etc/passwd", 403, "EACCES"),
-    ):
-        for answer in (files("GET", "read", name), files("PUT", "write", name, content=b"")):
-            if not (name == "none" and answer.status_code == 200):
-                assert (answer.status_code, answer.json()["code"]) == (status, code), name
-                assert "openat" not in answer.json()["error"]
-    names = [entry["name"] for entry in files("GET", "list").json()["entries"]]
-    assert "bad\ufffd\ufffd\ufffd" in names or "bad\ufffd" in names
-    assert b"processor" in files("GET", "read", "/proc/cpuinfo").content
-
-
-def test_copying_a_file_onto_itself_keeps_it(files):
-    files("PUT", "write", "file", content=b"precious")
-    assert files("POST", "copy", json={"source": "file", "dest": "file"}).status_code == 400
-    assert files("GET", "read", "file").content == b"precious"
-
-
-def test_checkpoints_of_a_sprite_that_did_not_wake_in_between(sprites):
-    name = "sleeper"
-    sprites.post("/v1/sprites", json={"name": name})
-    for call in ("checkpoint", "checkpoints/v1/restore", "checkpoint", "checkpoints/v2/restore", "checkpoint"):
-        last = json.loads(sprites.post(f"/v1/sprites/{name}/{call}").text.splitlines()[-1])
-        assert last["type"] == "complete", (call, last)
-    answer = sprites.post(f"/v1/sprites/{name}/exec?cmd=hostname")
-    assert answer.content == b"\1sleeper\n\3\0"
-    assert sprites.delete(f"/v1/sprites/{name}").status_code == 204
 
 
 def test_destroy_tells_those_who_watch(sprites):
