@@ -136,4 +136,4 @@ def test_the_engines_files_are_private(home):
         for name in files:
             if name.endswith((".json", ".log", ".db", ".toml", ".ndjson", "lock")):
                 assert os.stat(os.path.join(folder, name)).st_mode & 0o077 == 0, (folder, name)
-        names[:] = [name for name in names if name not in ("base", "layers", "repos")]
+        names[:] = [name for name in names if name not in ("base", "layers", "repos", "upper", "work", "files")]

@@ -22,6 +22,7 @@ def sprites(home, tmp_path_factory):
     with httpx.Client(base_url=base, headers=headers, timeout=30) as client:
         client.post("/v1/sprites", json={"name": NAME})
         yield client
+        client.delete(f"/v1/sprites/{NAME}")
 
 
 @pytest.fixture
