@@ -53,12 +53,26 @@ class Upgraded(WebSocketsSansIOProtocol):
             self.transport.write(_refusal(400, "invalid WebSocket handshake"))
             self.transport.close()
 
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not _is_text(b"".join(self.frames)):
+            self.conn.send_close(1007)  # the original writes a trace to the log, too
+            return self.handle_parser_exception()
+        super().send_receive_event_to_app()
+
     async def send(self, message: MutableMapping[str, Any]) -> None:  # type: ignore[override]
         if self.handshake_complete and self.transport.is_closing():
             raise ClientDisconnected  # asyncio would write a line about every piece that is still on its way
         await super().send(message)  # type: ignore[arg-type]
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _refusal(status: int, text: str) -> bytes:
@@ -78,6 +92,7 @@ def configuration(app: Any) -> uvicorn.Config:
         ws_per_message_deflate=False,
         lifespan="off",
         log_level="warning",
+        proxy_headers=False,
         access_log=False,
         server_header=False,
         timeout_keep_alive=75,

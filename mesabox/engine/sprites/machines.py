@@ -202,11 +202,12 @@ class Machines:
     ) -> Process:
         size = (request.rows, request.cols) if request.tty else None
         try:
-            return await sandbox.spawn(argv, env=env, cwd=request.dir, tty=size, stdin=request.stdin)
-        except CannotStart as error:
-            words = ("/bin/sh", "-c", 'printf "%s\\n" "$0" >&2; exit "$1"', str(error), str(error.exit_code))
-            return await sandbox.spawn(words, env=env, cwd="/", tty=size, stdin=request.stdin)
-        except OSError as error:
+            try:
+                return await sandbox.spawn(argv, env=env, cwd=request.dir, tty=size, stdin=request.stdin)
+            except CannotStart as error:
+                words = ("/bin/sh", "-c", 'printf "%s\\n" "$0" >&2; exit "$1"', str(error), str(error.exit_code))
+                return await sandbox.spawn(words, env=env, cwd="/", tty=size, stdin=request.stdin)
+        except (CannotStart, OSError) as error:  # not even that: the sandbox is about to end, or starved
             raise Problem(500, f"the command could not be started: {error}") from error
 
     def _rules(self, record: SpriteRecord) -> list[dict[str, str]]:

@@ -23,6 +23,8 @@ ENTRY = f"Host: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n"
 async def _application(scope, receive, send):
     if scope["type"] == "websocket":
         await send({"type": "websocket.accept"})
+        while scope["path"] == "/listening" and (await receive())["type"] != "websocket.disconnect":
+            pass
         await send({"type": "websocket.close", "code": 1000})
     else:
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -106,6 +108,18 @@ async def test_an_endless_request_line_is_refused_while_it_is_still_sent(port):
 async def test_a_handshake_that_cannot_be_taken_is_refused_at_once(port, headers):
     status, body = await _ask(port, _upgrade(headers=ENTRY + headers))
     assert status == 400 and "error" in json.loads(body)
+
+
+async def test_text_that_is_none_closes_the_socket_without_a_trace_in_the_log(port, caplog):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(_upgrade("/listening").encode())
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"\x81\x82\0\0\0\0\xff\xfe")
+    frame = await asyncio.wait_for(reader.readexactly(4), 5)
+    assert frame[0] == 0x88 and int.from_bytes(frame[2:]) == 1007
+    writer.close()
+    await asyncio.sleep(0.05)
+    assert not caplog.records
 
 
 async def test_a_refused_upgrade_leaves_no_complaint_in_the_log(port, caplog):
