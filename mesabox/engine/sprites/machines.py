@@ -249,8 +249,7 @@ class Machines:
             await door.close()
 
     async def destroy(self, record: SpriteRecord) -> None:
-        machine = self.of(record)
-        async with machine.lock:
+        async with self.held(record.name) as (record, machine):
             await self.halt(record, machine)
             try:
                 self.store.delete(record.id)
@@ -307,6 +306,10 @@ class Machines:
 
 
 async def _remove(folder: Path) -> None:
-    """What cannot be removed now is tried again at the next start."""
-    with contextlib.suppress(OSError):
-        await asyncio.to_thread(remove_folder, folder)
+    """Again while another removal is under way in it; what cannot be removed at all is tried at the next start."""
+    for _ in range(_LOOKS):
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(remove_folder, folder)
+        if not folder.exists():
+            return
+        await asyncio.sleep(_BETWEEN_LOOKS)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -98,6 +99,20 @@ def test_a_full_disk_at_the_start(small_disk):
     error = daemon.start()["error"]
     code, log = daemon.end(None)
     assert (error["code"], code) == ("state_unwritable", 1) and "Traceback" not in log
+
+
+def test_two_who_destroy_at_once_leave_nothing(daemon):
+    daemon.start()
+    with daemon.client() as sprites, ThreadPoolExecutor(4) as crowd:
+        for _ in range(5):
+            sprites.post("/v1/sprites", json={"name": "twice"})
+            sprites.post("/v1/sprites/twice/exec", params={"cmd": ["sh", "-c", "mkdir d; cd d; touch $(seq 3000)"]})
+            sprites.post("/v1/sprites/twice/checkpoint")
+            sprites.post("/v1/sprites/twice/checkpoints/v0/restore")
+            answers = list(crowd.map(lambda _: sprites.delete("/v1/sprites/twice").status_code, range(4)))
+            assert sorted(answers) == [204, 404, 404, 404]
+    assert daemon.end()[0] == 0
+    assert list((daemon.folder / "state/sprites").iterdir()) == []
 
 
 def test_a_damaged_endpoint_is_made_anew(daemon):
