@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 
 from mesabox.errors import UsageProblem
+from mesabox.flow.plan import limit_of
 from mesabox.wire import mesa
-from mesabox.wire.durations import parse_duration
 
 _SPRITE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -31,12 +31,10 @@ def _checked(check: Callable[[str], str], text: str, noun: str) -> str:
 
 def key_lifetime(text: str) -> float | None:
     """Seconds of ``30m`` or ``1h``; None for ``none``: a key that does not end."""
-    if text == "none":
-        return None
     try:
-        seconds = parse_duration(text)
-    except ValueError:
+        seconds = limit_of(text)
+    except UsageProblem:
         seconds = 0.0
-    if int(seconds) not in mesa.KEY_TTL_SECONDS:
+    if seconds is not None and int(seconds) not in mesa.KEY_TTL_SECONDS:
         raise UsageProblem(f"{text!r} is not a key's lifetime", why="a key lives 100 s to 365 days", fix="--ttl 1h")
     return seconds

@@ -8,12 +8,12 @@ from typing import Annotated
 
 from typer import Option
 
+from mesabox.cli._checks import key_lifetime
 from mesabox.cli._flow import recorded
 from mesabox.cli._options import SpriteName
 from mesabox.clients.base import Key, Repo, Secret
 from mesabox.flow import steps
 from mesabox.flow.ledger import Ledger
-from mesabox.flow.plan import limit_of
 from mesabox.flow.services import Services
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result, Table
@@ -40,7 +40,7 @@ async def command(
         wanted, _ = await steps.together(_repos(services, repo), steps.prepare_mesa(services, sprite))
         assert isinstance(wanted, list)
         scopes = ["read"] if read_only else ["read", "write"]
-        key = _as_key(given) if given else await _mint(services, ledger, sprite, wanted, scopes, limit_of(ttl))
+        key = _as_key(given) if given else await _mint(services, ledger, sprite, wanted, scopes, key_lifetime(ttl))
         mounted = await steps.mount_repos(
             services, ledger, sprite, org=wanted[0].org, repos=repo, key=key, lasting=True
         )

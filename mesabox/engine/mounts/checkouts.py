@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mesabox.engine.mesa.objects import Objects
 from mesabox.engine.mounts.placing import Placer
-from mesabox.engine.mounts.removal import remove_folder
+from mesabox.engine.removal import remove_folder
 
 _KEPT = 16
 """Checkouts that stay when nobody uses them, the newest."""

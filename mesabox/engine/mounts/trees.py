@@ -18,10 +18,10 @@ from mesabox.engine.mounts.checkouts import Checkouts
 from mesabox.engine.mounts.hashes import MAPPED
 from mesabox.engine.mounts.live_tree import Attachment, LiveTree
 from mesabox.engine.mounts.records import MountRecord
-from mesabox.engine.mounts.removal import remove_folder
 from mesabox.engine.mounts.requests import Revision
 from mesabox.engine.mounts.surfaces import OverlaySurface, PlainSurface
 from mesabox.engine.mounts.watcher import Watcher
+from mesabox.engine.removal import remove_folder
 from mesabox.engine.sandbox.host import SandboxHost
 from mesabox.wire.mesa import EMPTY_TREE_OID
 

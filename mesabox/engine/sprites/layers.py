@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 from pathlib import Path
 
-from mesabox.engine.mounts.removal import remove_folder
+from mesabox.engine.removal import remove_folder
 from mesabox.engine.sandbox.host import Sandbox
 from mesabox.engine.sprites.machines import Machine, Machines
 from mesabox.engine.sprites.problems import Problem

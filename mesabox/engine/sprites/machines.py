@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from mesabox.engine.mounts.removal import remove_folder
+from mesabox.engine.removal import remove_folder
 from mesabox.engine.sandbox.host import CannotStart, Process, Sandbox, SandboxHost, SandboxSpec
 from mesabox.engine.sprites.door import Door
 from mesabox.engine.sprites.problems import Problem, no_such_sprite
