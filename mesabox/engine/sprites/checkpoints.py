@@ -35,19 +35,7 @@ class CheckpointRoutes:
         except (Problem, OSError, sqlite3.OperationalError) as error:
             yield _error(f"Failed to create checkpoint: {error}")
             return
-        created = datetime.fromtimestamp(made.created, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        for text in (
-            "Checkpoint created successfully",
-            "\nCheckpoint Details:",
-            f"  ID: {made.id}",
-            f"  Created: {created}",
-            f"  Path: checkpoints/{made.id}",
-            "\nTo restore this checkpoint:",
-            f"  sprite checkpoint restore {made.id}",
-            f"  curl -X POST /checkpoints/{made.id}/restore",
-        ):
-            yield _line("info", text)
-        yield _line("complete", f"Checkpoint {made.id} created successfully")
+        yield _created(made)
 
     async def index(self, request: Request) -> Response:
         """Newest first, under the pseudo-entry ``Current``."""
@@ -80,8 +68,25 @@ class CheckpointRoutes:
         except (Problem, OSError, sqlite3.OperationalError) as error:
             yield _error(f"Failed to restore checkpoint: failed to restore checkpoint: {error}")
             return
-        yield _line("info", "Container components started successfully")
-        yield _line("complete", f"Restore from {wanted} complete")
+        started = _line("info", "Container components started successfully")
+        yield started + _line("complete", f"Restore from {wanted} complete")
+
+
+def _created(made: CheckpointRecord) -> str:
+    """The recorded lines, in one piece: each piece costs a turn of both sides' event loops."""
+    created = datetime.fromtimestamp(made.created, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    told = (
+        "Checkpoint created successfully",
+        "\nCheckpoint Details:",
+        f"  ID: {made.id}",
+        f"  Created: {created}",
+        f"  Path: checkpoints/{made.id}",
+        "\nTo restore this checkpoint:",
+        f"  sprite checkpoint restore {made.id}",
+        f"  curl -X POST /checkpoints/{made.id}/restore",
+    )
+    done = _line("complete", f"Checkpoint {made.id} created successfully")
+    return "".join(_line("info", text) for text in told) + done
 
 
 def _shape(checkpoint: CheckpointRecord) -> dict[str, Any]:
