@@ -15,6 +15,7 @@ if ! command -v mesa >/dev/null 2>&1; then
   command -v mesa >/dev/null 2>&1 || {{ say 'mesa is not on PATH after its installer ran'; exit 72; }}
   echo 'mesa installed'
 fi
+[ -z "${{MESABOX_DOOR:-}}" ] || exit 0
 if [ "$(id -u)" != 0 ] && [ -f /etc/fuse.conf ] && ! grep -qs '^[[:space:]]*user_allow_other' /etc/fuse.conf; then
   if [ -w /etc/fuse.conf ]; then run=; else run=as_root; fi
   $run sed -i 's/^[#[:space:]]*user_allow_other.*/user_allow_other/' /etc/fuse.conf
@@ -23,7 +24,10 @@ if [ -e /dev/fuse ] && {{ ! [ -r /dev/fuse ] || ! [ -w /dev/fuse ]; }}; then
   chmod 666 /dev/fuse 2>/dev/null || as_root chmod 666 /dev/fuse || {{ say '/dev/fuse cannot be opened'; exit 73; }}
 fi
 """
-"""Exit 0 when ``mesa`` can mount; 71 no curl, 72 no mesa, 73 no FUSE. Says so when it had to install it."""
+"""Exit 0 when ``mesa`` can mount; 71 no curl, 72 no mesa, 73 no FUSE. Says so when it had to install it.
+
+An engine without isolation (MESABOX_DOOR tells) mounts without FUSE, and /etc and /dev there are the machine's own.
+"""
 
 MOUNT = """set -u
 org=$1 form=$2 revs=$3 place=$4; shift 4
