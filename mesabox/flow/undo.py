@@ -65,11 +65,11 @@ def _mounts_went_along(ledger: Ledger, resources: Sequence[Resource], undone: Un
             ledger.removed(Resource("mount", resource.name), "with its sprite")
 
 
-async def _destroy_sprite(services: Services, _: Ledger, resource: Resource) -> bool:
-    """A name that was reused by somebody since is not ours to destroy."""
+async def _destroy_sprite(services: Services, ledger: Ledger, resource: Resource) -> bool:
+    """A name that somebody else has, another run of ours included, is not this run's to destroy."""
     if resource.id or not resource.certain:
         found = await services.sandboxes.sprite(resource.name)
-        ours = found.id == resource.id if resource.id else steps.LABEL in found.labels
+        ours = found.id == resource.id if resource.id else steps.run_label(ledger.run_id) in found.labels
         if not ours:
             return False
     await services.sandboxes.destroy_sprite(resource.name)
