@@ -3,16 +3,17 @@
 import asyncio
 import posixpath
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
+from typing import Literal, Protocol
 
-from mesabox.clients.base import Execution, Output, Secret
+from mesabox.clients.base import Execution, Secret
 from mesabox.flow import scripts
 from mesabox.flow.interrupts import Interrupts
-from mesabox.flow.redaction import RedactedStream, Redactor
+from mesabox.flow.job import Job, JobSpec
+from mesabox.flow.ledger import Ledger, read_run
+from mesabox.flow.recording import Recorded
 from mesabox.flow.secrets import delivered, loading, new_file, remove
 from mesabox.flow.services import Services
 from mesabox.wire.execution import ExecRequest
@@ -56,12 +57,20 @@ class Command:
             argv=self.words(), env=self.env, dir=self._start(), tty=tty, rows=rows, cols=cols, stdin=self.stdin or tty
         )
 
+    def job(self, place: str) -> JobSpec:
+        """The same, to outlive its connection. place: its name in the sprite."""
+        argv = self._in_mount(self._with_secrets())
+        return JobSpec(place, argv, self.env, self._start(), self.timeout, self.stdin)
+
     def words(self) -> tuple[str, ...]:
         """The command in its wrappers: the mount outside, the limit within, the secrets next to the command."""
+        return self._in_mount(self._limited(self._with_secrets()))
+
+    def _with_secrets(self) -> tuple[str, ...]:
         argv = self.argv or ("bash", "-l")
-        if self.secrets:
-            argv = loading(self.secrets_file, argv)
-        argv = self._limited(argv)
+        return loading(self.secrets_file, argv) if self.secrets else argv
+
+    def _in_mount(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         if self.mount is None:
             return argv
         org, repo = self.mount
@@ -91,6 +100,26 @@ class Ended:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A run that the command is part of: its record, and the command's name in the sprite, where it outlives us.
+
+    resumed: it was begun by a process that is gone; tell: hears of connections that were taken up again.
+    """
+
+    ledger: Ledger
+    place: str
+    resumed: bool = False
+    tell: Callable[[str], None] = lambda _: None
+
+    def offsets(self) -> tuple[int, int]:
+        """Bytes of stdout and stderr, as the command wrote them, that are on record already."""
+        if not self.resumed:
+            return 0, 0
+        run = read_run(self.ledger.folder)
+        return run.recorded("stdout")[1], run.recorded("stderr")[1]
+
+
 async def run_command(
     services: Services,
     sprite: str,
@@ -98,26 +127,38 @@ async def run_command(
     *,
     console: Console,
     interrupts: Interrupts,
-    keep: Path | None = None,
-    redactor: Redactor | None = None,
+    kept: Kept | None = None,
     limit: float | None = None,
 ) -> Ended:
-    """keep: the folder that gets ``stdout`` and ``stderr``, without what ``redactor`` knows. limit: the seconds the
-    command has inside the sprite.
+    """limit: the seconds the command has inside the sprite.
 
-    OutcomeUnknown when the connection ends before the exit code is told.
+    OutcomeUnknown when the connection ends before the exit code is told and cannot be taken up again.
     """
-    async with delivered(services.sandboxes, sprite, command.secrets_file, command.secrets):
+    offsets = kept.offsets() if kept else (0, 0)
+    execution = _execution(services, sprite, command, kept, offsets)
+    secrets = {} if kept and kept.resumed else command.secrets
+    async with delivered(services.sandboxes, sprite, command.secrets_file, secrets):
         started = time.monotonic()
-        async with services.sandboxes.execute(sprite, command.request()) as execution:
-            recording = nullcontext(execution) if keep is None else Recorded(execution, keep, redactor or Redactor())
+        async with execution:
+            recording = nullcontext(execution) if kept is None else Recorded(execution, kept.ledger, offsets)
             async with recording as watched:
                 code = await _attended(execution, watched, command, console, interrupts, limit)
         seconds = time.monotonic() - started
-    if command.secrets and code != 0:  # perhaps it never came to read them
+    if secrets and code != 0:  # perhaps it never came to read them
         await remove(services.sandboxes, sprite, command.secrets_file)
-    failed_by = _failed_by(code, seconds, limit, interrupts)
+    late = _is_late(execution, code, seconds, limit)
+    failed_by = _failed_by(code, late, interrupts)
     return Ended(124 if failed_by == "timeout" else code, failed_by, seconds)
+
+
+def _execution(
+    services: Services, sprite: str, command: Command, kept: Kept | None, offsets: tuple[int, int]
+) -> Execution:
+    """A command on a terminal is the service's own session: nothing of what it draws is kept in the sprite."""
+    if kept is None or command.size is not None:
+        return services.sandboxes.execute(sprite, command.request())
+    spec = command.job(kept.place)
+    return Job(services.sandboxes, sprite, spec, started=kept.resumed, offsets=offsets, tell=kept.tell)
 
 
 async def _attended(
@@ -144,51 +185,18 @@ async def _within(limit: float | None, work: Awaitable[int]) -> int:
     return await asyncio.wait_for(work, None if limit is None else limit + _KILL_AFTER + _MARGIN)
 
 
-def _failed_by(code: int, seconds: float, limit: float | None, interrupts: Interrupts) -> FailedBy | None:
+def _is_late(execution: Execution, code: int, seconds: float, limit: float | None) -> bool:
+    """A job's end says whether its limit ended it; of others the time and the code do."""
+    if isinstance(execution, Job) and execution.end is not None:
+        return execution.end.how == "timeout"
+    return limit is not None and seconds >= limit and code in (124, 137)
+
+
+def _failed_by(code: int, late: bool, interrupts: Interrupts) -> FailedBy | None:
     if interrupts.received:
         return "signal"
-    if limit is not None and seconds >= limit and code in (124, 137):
+    if late:
         return "timeout"
     if code == 0:
         return None
     return "signal" if code > 128 else "command"
-
-
-class Recorded:
-    """An execution whose output is also kept in files, redacted."""
-
-    def __init__(self, execution: Execution, folder: Path, redactor: Redactor) -> None:
-        self._execution = execution
-        self._redacted = {1: RedactedStream(redactor), 2: RedactedStream(redactor)}
-        self._files = {1: _new_file(folder / "stdout"), 2: _new_file(folder / "stderr")}
-        self.write, self.close_stdin = execution.write, execution.close_stdin
-        self.resize, self.signal = execution.resize, execution.signal
-
-    @property
-    def session_id(self) -> str | None:
-        return self._execution.session_id
-
-    @property
-    def exit_code(self) -> int | None:
-        return self._execution.exit_code
-
-    async def __aenter__(self) -> Execution:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.close()
-
-    async def __aiter__(self) -> AsyncIterator[Output]:
-        async for output in self._execution:
-            self._files[output.stream].write(self._redacted[output.stream].feed(output.data))
-            yield output
-
-    def close(self) -> None:
-        for stream, file in self._files.items():
-            file.write(self._redacted[stream].rest())
-            file.close()
-
-
-def _new_file(path: Path) -> BinaryIO:
-    path.touch(mode=0o600)
-    return path.open("wb")

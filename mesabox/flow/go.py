@@ -7,7 +7,7 @@ from mesabox.clients.base import Key, Repo
 from mesabox.errors import ExitCode, MesaboxError
 from mesabox.flow import steps
 from mesabox.flow.collect import Base, Changes, collect, note_base
-from mesabox.flow.command import Console, FailedBy, run_command
+from mesabox.flow.command import Console, FailedBy, Kept, run_command
 from mesabox.flow.interrupts import Interrupts
 from mesabox.flow.ledger import Ledger, Resource, read_run
 from mesabox.flow.phases import Phases
@@ -141,8 +141,7 @@ class Go:
                     replace(self.plan.command, folder=self.outcome.folder),
                     console=self.console,
                     interrupts=self.interrupts,
-                    keep=self.ledger.folder,
-                    redactor=self.ledger.redactor,
+                    kept=Kept(self.ledger, self.ledger.run_id, tell=self.reporter.note),
                     limit=self.plan.command.timeout,
                 )
             self.outcome.exit_code, self.outcome.failed_by = ended.exit_code, ended.failed_by

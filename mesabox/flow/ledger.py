@@ -3,6 +3,8 @@
 ``events.ndjson`` is append-only, one JSON object a line, each written by one system call; a line that a kill cut short
 is passed over. ``making`` comes before a creation, ``made`` after it, ``removed`` after its undo: what is made or
 being made and not removed is left over. A run is alive while its process holds the lock on its folder.
+
+The command's output is in the files ``stdout`` and ``stderr``; an ``output`` event follows each piece of it.
 """
 
 import contextlib
@@ -12,7 +14,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +26,7 @@ Kind = Literal["repo", "bookmark", "key", "sprite", "mount"]
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _UNDONE_BY = frozenset({"kind", "name", "names", "id", "facts", "where", "cwd", "how"})
 """Fields that undoing reads: they stay as they are, whatever a secret may look like."""
+_OUTPUT = b',"type":"output",'
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Ledger:
         self._lock = lock
         self._file = os.open(folder / "events.ndjson", os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._seq = _mend(self._file)
+        self._output: dict[str, tuple[int, int]] = {}
 
     @classmethod
     def create(
@@ -115,6 +119,21 @@ class Ledger:
         if self.told is not None:
             self.told(type, fields)
 
+    def output(self, stream: str, data: bytes, raw: int) -> None:
+        """A piece of the command's output, redacted. raw: bytes of the stream, as the command wrote it, up to here."""
+        file, size = self._output.get(stream) or self._open_output(stream)
+        if data:
+            os.write(file, data)
+        self._output[stream] = (file, size + len(data))
+        self.write("output", stream=stream, offset=size, length=len(data), raw=raw)
+
+    def _open_output(self, stream: str) -> tuple[int, int]:
+        """What no event speaks of was written by a process that was killed, and comes again."""
+        file = os.open(self.folder / stream, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        size = read_run(self.folder).recorded(stream)[0]
+        os.ftruncate(file, size)
+        return file, size
+
     def making(self, kind: Kind, name: str, **facts: Any) -> None:
         self.write("making", kind=kind, name=name, facts=facts)
 
@@ -126,6 +145,8 @@ class Ledger:
         self.write("removed", kind=resource.kind, name=resource.name, id=resource.id, how=how)
 
     def close(self) -> None:
+        for file, _ in self._output.values():
+            os.close(file)
         os.close(self._file)
         os.close(self._lock)
 
@@ -138,7 +159,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as its record tells it. ``alive``: its process still works on it."""
+    """A run as its record tells it, without its output. ``alive``: its process still works on it."""
 
     folder: Path
     events: tuple[Mapping[str, Any], ...]
@@ -154,7 +175,9 @@ class Run:
 
     @property
     def end(self) -> Mapping[str, Any]:
-        return next((event for event in reversed(self.events) if event["type"] == "end"), {})
+        """Empty before it, and again once the run is gone on with."""
+        told = next((event for event in reversed(self.events) if event["type"] in ("end", "resumed")), None)
+        return told if told is not None and told["type"] == "end" else {}
 
     @property
     def where(self) -> Where:
@@ -170,6 +193,18 @@ class Run:
         if not self.end:
             return "interrupted"
         return "done" if self.end.get("exit_code") == 0 else "failed"
+
+    def last(self, type: str) -> Mapping[str, Any]:
+        """The newest event of a type; empty when there is none."""
+        return next((event for event in reversed(self.events) if event["type"] == type), {})
+
+    def recorded(self, stream: str) -> tuple[int, int]:
+        """Bytes of a stream of output that are on record: in its file, and as the command wrote them."""
+        size = raw = 0
+        for event in events_of(self.folder):
+            if event["type"] == "output" and event["stream"] == stream:
+                size, raw = event["offset"] + event["length"], event["raw"]
+        return size, raw
 
     def leftovers(self) -> list[Resource]:
         """What was made, or perhaps made, and not removed; in the order of making."""
@@ -193,7 +228,7 @@ def newest_first(runs: Path) -> Iterator[Run]:
 
 def read_run(folder: Path) -> Run:
     with contextlib.suppress(FileNotFoundError):
-        return Run(folder, tuple(_events(folder / "events.ndjson")), _is_locked(folder))
+        return Run(folder, tuple(_told(_lines(folder))), _is_locked(folder))
     return Run(folder, (), False)
 
 
@@ -208,12 +243,27 @@ def _fingerprint(where: Where) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
-def _events(file: Path) -> Iterator[Mapping[str, Any]]:
-    for line in file.read_bytes().split(b"\n"):
+def events_of(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """All events of a run, the pieces of output among them."""
+    return parsed(_lines(folder))
+
+
+def parsed(lines: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
+    """A line that a kill cut short is passed over."""
+    for line in lines:
         with contextlib.suppress(ValueError):
             event = json.loads(line)
             if isinstance(event, dict) and "type" in event:
                 yield event
+
+
+def _told(lines: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
+    """Without the many that only say where a piece of output is. Inside a text of JSON the quotes have backslashes."""
+    return parsed(line for line in lines if _OUTPUT not in line)
+
+
+def _lines(folder: Path) -> list[bytes]:
+    return (folder / "events.ndjson").read_bytes().split(b"\n")
 
 
 def _mend(file: int) -> int:

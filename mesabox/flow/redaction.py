@@ -66,6 +66,11 @@ class RedactedStream:
         self._held = whole[cut:]
         return whole[:cut]
 
+    @property
+    def held(self) -> int:
+        """Bytes that are held back: as they were fed, since nothing in them is masked yet."""
+        return len(self._held)
+
     def rest(self) -> bytes:
         """What was held back, at the stream's end."""
         held, self._held = self._held, b""

@@ -6,7 +6,15 @@ The preparation is Mesa's own integration page for Sprites, made idempotent: ins
 
 INSTALLER = "https://mesa.dev/install.sh"
 
-PREPARE = f"""set -eu
+TAKE_SCRIPT = """set -eu
+place=${XDG_STATE_HOME:-$HOME/.local/state}/mesabox
+mkdir -p "$place"
+cat > "$place/$1.$$"
+mv "$place/$1.$$" "$place/$1"
+"""
+"""argv: the name of a script of ours, whose text is stdin: kept beside the jobs that it runs."""
+
+PREPARE = f"""{TAKE_SCRIPT}
 as_root() {{ if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }}
 say() {{ printf '%s\\n' "$1" >&2; }}
 if ! command -v mesa >/dev/null 2>&1; then
@@ -24,7 +32,7 @@ if [ -e /dev/fuse ] && {{ ! [ -r /dev/fuse ] || ! [ -w /dev/fuse ]; }}; then
   chmod 666 /dev/fuse 2>/dev/null || as_root chmod 666 /dev/fuse || {{ say '/dev/fuse cannot be opened'; exit 73; }}
 fi
 """
-"""Exit 0 when ``mesa`` can mount; 71 no curl, 72 no mesa, 73 no FUSE. Says so when it had to install it.
+"""argv and stdin: as TAKE_SCRIPT has them. Exit 0 when ``mesa`` can mount; 71 no curl, 72 no mesa, 73 no FUSE. Says so when it had to install it.
 
 An engine without isolation (MESABOX_DOOR tells) mounts without FUSE, and /etc and /dev there are the machine's own.
 """

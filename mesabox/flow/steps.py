@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mesabox.clients.base import Bookmark, Key, Repo, Sprite
 from mesabox.errors import Conflict, Failed, NotFound, Unsupported
-from mesabox.flow import scripts
+from mesabox.flow import job, scripts
 from mesabox.flow.ledger import Ledger
 from mesabox.flow.services import Services
 
@@ -116,8 +116,11 @@ async def answer(services: Services, sprite: str) -> None:
 
 
 async def prepare_mesa(services: Services, sprite: str) -> str:
-    """``mesa`` on PATH and FUSE usable, whatever was there before. Returns what had to be done, if anything."""
-    done = await services.sandboxes.run(sprite, scripts.sh(scripts.PREPARE), timeout=_PREPARE_LIMIT)
+    """``mesa`` on PATH and FUSE usable, whatever was there before; what runs jobs comes along. Returns what had to be
+    done, if anything.
+    """
+    words, script = scripts.sh(scripts.PREPARE, job.script_name()), job.script()
+    done = await services.sandboxes.run(sprite, words, stdin=script, timeout=_PREPARE_LIMIT)
     if done.exit_code == 0:
         return _last_line(done.stdout)
     why = _last_line(done.stderr) or f"exit {done.exit_code}"

@@ -20,7 +20,7 @@ from mesabox.ui.streams import Sink
 
 SCHEMA = 1
 _STREAMS = {1: "stdout", 2: "stderr"}
-_TOLD_BY_OTHERS = frozenset({"start", "phase", "end"})
+_TOLD_BY_OTHERS = frozenset({"start", "phase", "output", "end"})
 
 
 class EventLog:

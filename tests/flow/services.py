@@ -18,6 +18,7 @@ from mesabox.clients.base import (
     TreeEntry,
 )
 from mesabox.errors import Conflict, NotFound, ServiceError
+from mesabox.wire.execution import ExecRequest
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 FOLDER = "/home/sprite/.local/share/mesa/mnt/my-org/work"
@@ -134,19 +135,22 @@ class FakeSandboxes:
         self.world.answered(name)
         return Completed(0, f"rw {FOLDER}\n".encode() if name == "mount" else b"", b"")
 
-    def execute(self, sprite: str, request: object) -> "FakeExecution":
+    def execute(self, sprite: str, request: ExecRequest) -> "FakeExecution":
         self.world.asked("execute")
-        return FakeExecution(self.world)
+        return FakeExecution(self.world, request.argv[6])
 
 
 _MARKS = {"prepare": "mesa is not on PATH", "mount": "mesa mount -d -y", "written": "-newer", "unmount": "mesa unmount"}
 
 
 class FakeExecution:
+    """A job of ``inside/job.sh``: its lines on stderr begin with ``mark``."""
+
     session_id = "1"
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, mark: str) -> None:
         self.world = world
+        self.mark = mark.encode()
         self.exit_code: int | None = None
         self.signals: list[str] = []
 
@@ -156,9 +160,11 @@ class FakeExecution:
     async def __aexit__(self, *_: object) -> None: ...
 
     async def __aiter__(self) -> AsyncIterator[Output]:
+        yield Output(2, self.mark + b"begun\n")
         yield Output(1, b"out\n")
         self.world.commit = "1" * 40
         self.world.answered("execute")
+        yield Output(2, self.mark + b"end %d 4 0 exited\n" % self.world.exit_code)
         self.exit_code = self.world.exit_code
 
     async def write(self, data: bytes) -> None: ...
