@@ -213,7 +213,7 @@ class Job:
 
     async def _take_up_again(self, connection: "_Connection", lost: MesaboxError | None) -> None:
         await self._disconnect()
-        if isinstance(lost, _Lost):
+        if lost is not None and (isinstance(lost, _Lost) or not isinstance(lost, TryLater | OutcomeUnknown)):
             raise lost
         if connection.execution.exit_code == _NO_PLACE:
             raise _no_place(self._sprite, connection.complaint)

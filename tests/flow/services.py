@@ -130,7 +130,7 @@ class FakeSandboxes:
 
     async def run(self, sprite: str, argv: list[str], *, stdin: bytes = b"", timeout: float = 60.0) -> Completed:
         script = argv[2]
-        name = next(word for word in ("prepare", "mount", "written", "unmount") if _MARKS[word] in script)
+        name = next(word for word in ("prepare", "mount", "signal", "written", "unmount") if _MARKS[word] in script)
         self.world.asked(name)
         self.world.answered(name)
         return Completed(0, f"rw {FOLDER}\n".encode() if name == "mount" else b"", b"")
@@ -140,7 +140,13 @@ class FakeSandboxes:
         return FakeExecution(self.world, request.argv[6])
 
 
-_MARKS = {"prepare": "mesa is not on PATH", "mount": "mesa mount -d -y", "written": "-newer", "unmount": "mesa unmount"}
+_MARKS = {
+    "prepare": "mesa is not on PATH",
+    "mount": "mesa mount -d -y",
+    "signal": 'exec sh "',
+    "written": "-newer",
+    "unmount": "mesa unmount",
+}
 
 
 class FakeExecution:
