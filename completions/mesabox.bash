@@ -84,7 +84,7 @@ _mesabox() {
             "/engine/env") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/engine/logs") words="--debug --engine --follow --help --json --lines --no-color --no-input --quiet --verbose" ;;
             "/engine/reset") words="--debug --engine --help --json --no-color --no-input --quiet --verbose --yes" ;;
-            "/engine/start") words="--debug --engine --help --isolation --json --no-color --no-input --quiet --verbose" ;;
+            "/engine/start") words="--debug --engine --fault --fault-seed --help --isolation --json --no-color --no-input --quiet --verbose" ;;
             "/engine/status") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/engine/stop") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/gc") words="--debug --dry-run --engine --help --json --no-color --no-input --quiet --verbose" ;;

@@ -161,7 +161,7 @@ function __mesabox_words
             case '/engine/reset'
                 printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --verbose --yes
             case '/engine/start'
-                printf '%s\n' --debug --engine --help --isolation --json --no-color --no-input --quiet --verbose
+                printf '%s\n' --debug --engine --fault --fault-seed --help --isolation --json --no-color --no-input --quiet --verbose
             case '/engine/status'
                 printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --verbose
             case '/engine/stop'

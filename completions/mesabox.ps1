@@ -84,7 +84,7 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
             '/engine/env' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/engine/logs' { '--debug'; '--engine'; '--follow'; '--help'; '--json'; '--lines'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/engine/reset' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose'; '--yes' }
-            '/engine/start' { '--debug'; '--engine'; '--help'; '--isolation'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
+            '/engine/start' { '--debug'; '--engine'; '--fault'; '--fault-seed'; '--help'; '--isolation'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/engine/status' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/engine/stop' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/gc' { '--debug'; '--dry-run'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }

@@ -231,7 +231,8 @@ class Switchboard:
 
         endpoint, _ = await self.engine.ensure()
         walls = "" if endpoint.isolated else "; WITHOUT ISOLATION: commands are plain processes of this machine"
-        self.reporter.note(f"engine: local ({choice.why}{walls})")
+        faults = f"; FAULTS ON: {', '.join(endpoint.faults)}" if endpoint.faults else ""
+        self.reporter.note(f"engine: local ({choice.why}{walls}{faults})")
         where = Where("local", endpoint.mesa_url, endpoint.url, endpoint.org)
         own = self._known(Credentials(mesa_api_key=endpoint.mesa_api_key, sprites_token=endpoint.token))
         return Services(self._reached(where, own), choice, endpoint.isolated)

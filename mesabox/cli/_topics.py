@@ -118,6 +118,35 @@ is kept. Neither they nor a --secret are taken from the command line, which ever
 Its value is in the environment of that command alone: not in an argument, a URL, a log, or the run's record.
 """
 
+_FAULTS = """\
+The local engine can go wrong on purpose, in the ways in which the real services have been seen to:
+
+  mesabox engine start --fault cut=0.3 --fault rate-limit=x2:1    these and no others, also of an engine that runs
+  mesabox engine start --fault mount-fails=x1 --fault-seed 7      with a seed: the same requests meet the same faults
+  mesabox engine start --fault "lost-answer=x1@POST /v1/sprites$"
+  mesabox engine status                                           what is on, and how often each has fired
+  mesabox engine start --fault none                               no fault any more; engine stop ends them too
+
+They apply to every client of the engine, and to nothing below /_engine.
+
+{grammar}
+{switches}"""
+
+
+def _faults() -> str:
+    from mesabox.wire.fault_switches import GROUPS
+    from mesabox.wire.faults import GRAMMAR
+
+    width = max(len(switch.name) for _, group in GROUPS for switch in group)
+    lines = []
+    for title, group in GROUPS:
+        lines.append(f"{title}:")
+        for switch in group:
+            amount = f" ({switch.takes.usual})" if switch.takes else ""
+            lines.append(f"  {switch.name:<{width}}  {switch.does}{amount}")
+        lines.append("")
+    return _FAULTS.format(grammar=GRAMMAR, switches="\n".join(lines))
+
 
 def _environment() -> str:
     width = max(len(variable.name) for variable in VARIABLES)
@@ -130,5 +159,6 @@ TOPICS: Mapping[str, Callable[[], str]] = {
     "engine": lambda: _ENGINE,
     "environment": _environment,
     "exit-codes": lambda: _EXIT_CODES,
+    "faults": _faults,
     "output": lambda: _OUTPUT,
 }

@@ -1,4 +1,4 @@
-"""Explain a command or a topic: ci, config, engine, environment, exit-codes, output."""
+"""Explain a command or a topic: ci, config, engine, environment, exit-codes, faults, output."""
 
 from typing import Annotated
 

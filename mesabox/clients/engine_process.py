@@ -8,9 +8,9 @@ import select
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,7 +42,10 @@ _KINDS: Mapping[int, type[MesaboxError]] = {
 
 @dataclass(frozen=True, slots=True)
 class EngineEndpoint:
-    """What a running engine wrote of itself. ``tier`` is how it isolates; started_at in Unix seconds."""
+    """What a running engine wrote of itself. ``tier`` is how it isolates; started_at in Unix seconds.
+
+    faults: those that were on when it was asked, as they would be asked for.
+    """
 
     pid: int
     url: str
@@ -54,6 +57,7 @@ class EngineEndpoint:
     tier: str
     isolated: bool
     started_at: float
+    faults: tuple[str, ...] = field(default=(), metadata={"asked": True})
 
     @property
     def mesa_url(self) -> str:
@@ -88,7 +92,7 @@ class EngineProcess:
             return None
         try:
             written = json.loads((self._settings.state / "engine.json").read_text("utf-8"))
-            return EngineEndpoint(**{known.name: written[known.name] for known in fields(EngineEndpoint)})
+            return EngineEndpoint(**{one.name: written[one.name] for one in fields(EngineEndpoint) if not one.metadata})
         except (FileNotFoundError, ValueError, KeyError):
             return None
 
@@ -100,9 +104,19 @@ class EngineProcess:
     async def ensure(self) -> tuple[EngineEndpoint, bool]:
         """(the running engine, whether it was started now). Raises what the engine refuses with, as our kinds."""
         endpoint = self.endpoint()
-        if endpoint is not None and await _answers(endpoint):
-            return endpoint, False
+        if endpoint is not None and (status := await _answer(endpoint)):
+            return replace(endpoint, faults=_names(status.get("faults") or {})), False
         return await asyncio.to_thread(self._start)
+
+    async def set_faults(self, faults: Sequence[str], seed: int | None) -> Mapping[str, Any]:
+        """These and no others, in an engine that runs. ``{"seed", "faults": [{"fault", "fired"}]}``, as it has them."""
+        endpoint = self.endpoint()
+        if endpoint is None:
+            raise NotFound("the engine does not run any more", fix="mesabox engine start")
+        told: Mapping[str, Any] = await _ask(
+            endpoint, "PUT", "/_engine/faults", json={"faults": list(faults), "seed": seed}
+        )
+        return told
 
     async def stop(self) -> bool:
         """False when none was running. Returns when it has let go of its state."""
@@ -216,20 +230,25 @@ class _Token:
         return self._secret.reveal()
 
 
-async def _ask(endpoint: EngineEndpoint, method: str, path: str) -> Any:
+async def _ask(endpoint: EngineEndpoint, method: str, path: str, **options: Any) -> Any:
     http = Transport("the local engine", endpoint.url, _Token(endpoint.token))
     try:
-        return await http.json(method, path, subject="the local engine")
+        return await http.json(method, path, subject="the local engine", **options)
     finally:
         await http.aclose()
 
 
-async def _answers(endpoint: EngineEndpoint) -> bool:
-    """While it starts it holds the lock already: the transport tries a few times."""
+async def _answer(endpoint: EngineEndpoint) -> Mapping[str, Any]:
+    """Its status; empty when there is none. While it starts it holds the lock already: the transport tries a few
+    times."""
     try:
-        return bool(await _ask(endpoint, "GET", "/_engine/status"))
+        return await _ask(endpoint, "GET", "/_engine/status") or {}
     except MesaboxError:
-        return False
+        return {}
+
+
+def _names(told: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(one["fault"] for one in told.get("faults", ()))
 
 
 def _private_folder(folder: Path) -> None:

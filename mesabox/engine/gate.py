@@ -4,15 +4,16 @@ import hmac
 import ipaddress
 import sys
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MOST_REQUEST_LINE = 1 << 20
@@ -33,7 +34,7 @@ class RequestLog:
             return await self._app(scope, receive, send)
         started, status = time.monotonic(), [0]
 
-        async def watched(message: MutableMapping[str, Any]) -> None:
+        async def watched(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 status[0] = message["status"]
             elif message["type"] == "websocket.accept":
@@ -104,9 +105,16 @@ class TokenGuard:
         await self._app(scope, receive, send)
 
 
-async def refuse(scope: Scope, receive: Receive, send: Send, status: int, body: dict[str, Any]) -> None:
+async def refuse(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    status: int,
+    body: dict[str, Any],
+    headers: Mapping[str, str] | None = None,
+) -> None:
     """A JSON answer, before any upgrade when it is a WebSocket."""
-    response = JSONResponse(body, status)
+    response = JSONResponse(body, status, headers)
     if scope["type"] == "websocket":
         await WebSocket(scope, receive, send).send_denial_response(response)
     else:

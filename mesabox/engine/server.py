@@ -20,6 +20,9 @@ from starlette.routing import Mount, Route, Router
 
 import mesabox
 from mesabox.engine.endpoint import Endpoint, new_token
+from mesabox.engine.faults.faults import Faults
+from mesabox.engine.faults.gate import FaultGate
+from mesabox.engine.faults.routes import routes as fault_routes
 from mesabox.engine.gate import LoopbackHost, RawPath, RequestLog, ShortEnough, TokenGuard
 from mesabox.engine.mesa.routes import routes as mesa_routes
 from mesabox.engine.mesa.service import Bootstrap, Mesa
@@ -46,13 +49,14 @@ class Engine:
         self._file = settings.state / "engine.json"
         before = Endpoint.read(self._file)
         kept = Bootstrap(before.org, before.mesa_api_key, before.mesa_private_key) if before else None
+        self.faults = Faults()
         self.mesa = Mesa(settings.state / "mesa", org=settings.org, bootstrap=kept)
-        self.mounts = Mounts(self.mesa, host, settings.state / "mounts", settings.cache)
+        self.mesa.lifetime = self._lifetime
+        self.mounts = Mounts(self.mesa, host, settings.state / "mounts", settings.cache, self.faults)
         self.network = Network() if host.isolated else None
         self._store = SpriteStore(settings.state / "sprites.db")
-        self.machines = Machines(
-            self._store, host, self.mounts, self.network, settings.state / "sprites", settings.runtime
-        )
+        folders = settings.state / "sprites", settings.runtime
+        self.machines = Machines(self._store, host, self.mounts, self.network, *folders, self.faults)
         self.endpoint = self._endpoint(before)
         self.log = RequestLog(ShortEnough(LoopbackHost(self._application())))
         self._server = _Server(configuration(self.log))
@@ -75,13 +79,14 @@ class Engine:
 
     def _application(self) -> Starlette:
         token = self.endpoint.token
-        own = [Route("/status", self._status), Route("/stop", self._stop, methods=["POST"])]
-        sprites = sprites_routes(self.machines, self.endpoint.org)
+        own = [Route("/status", self._status), Route("/stop", self._stop, methods=["POST"]), *fault_routes(self.faults)]
+        mesa = FaultGate(RawPath(Router(mesa_routes(self.mesa))), self.faults, "mesa", self)
+        sprites = FaultGate(Router(sprites_routes(self.machines, self.endpoint.org)), self.faults, "sprites", self)
         return Starlette(
             routes=[
-                Mount("/mesa/v1", app=RawPath(Router(mesa_routes(self.mesa)))),
+                Mount("/mesa/v1", app=mesa),
                 Mount("/_engine", app=TokenGuard(Router(own), token)),
-                Mount("/", app=TokenGuard(Router(sprites), token)),
+                Mount("/", app=TokenGuard(sprites, token)),
             ],
             exception_handlers={
                 Problem: answer,
@@ -98,7 +103,21 @@ class Engine:
         tier = {"tier": self.endpoint.tier, "isolated": self.endpoint.isolated}
         mounts = [mount for sprite in sprites for mount in self.mounts.mounted(sprite["name"])]
         times = {"started_at": self.endpoint.started_at, "idle_limit": self._settings.idle}
-        return JSONResponse({**facts, **tier, **times, "sprites": sprites, "mounts": mounts})
+        inside = {"sprites": sprites, "mounts": mounts, "faults": self.faults.told()}
+        return JSONResponse({**facts, **tier, **times, **inside})
+
+    def _lifetime(self, path: str, asked: float | None) -> float | None:
+        early = self.faults.fire("key-ends-early", f"POST {path}") if self.faults else None
+        return asked if early is None else min(early, asked or early)
+
+    def sprites(self) -> int:
+        """How many there are."""
+        return len(self._store.all())
+
+    def drop(self, sprite: str) -> None:
+        """Cut the connections that the sprite has made."""
+        if self.network:
+            self.network.drop(sprite)
 
     async def _stop(self, _: Request) -> Response:
         self._server.should_exit = True

@@ -1,5 +1,6 @@
 """uvicorn, set up for long request lines: argv and environment travel there."""
 
+import asyncio
 import json
 from collections.abc import MutableMapping
 from typing import Any
@@ -10,19 +11,24 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from mesabox.engine.gate import MOST_REQUEST_LINE
+from mesabox.engine.gate import MOST_REQUEST_LINE, Scope
 
 _MOST_HEADERS = 64 << 10
 _MOST_MESSAGE = 128 << 20
 """Bytes of a WebSocket message: @fly/sprites sends as one what it is given as one."""
 _STATUS = {400: b"400 Bad Request", 414: b"414 URI Too Long"}
 _PATIENCE = 1.0
+_TRANSPORT = "mesabox.transport"
 
 
 class LongLines(H11Protocol):
     """Answers what it cannot read with a JSON body, 414 when it is too long, and lets the client finish speaking."""
 
     refused = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, _TRANSPORT: transport}  # in the scope's state, of an upgraded one too
 
     def data_received(self, data: bytes) -> None:
         if not self.refused:  # else the rest of what was too long: closing on it would take our answer back
@@ -65,6 +71,16 @@ class Upgraded(WebSocketsSansIOProtocol):
         await super().send(message)  # type: ignore[arg-type]
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True
+
+
+async def hang_up(scope: Scope, last: bytes = b"") -> None:
+    """End the connection after these bytes, and whatever was sent before: no close frame, no end of the answer."""
+    transport: asyncio.Transport = scope["state"][_TRANSPORT]
+    if not transport.is_closing():
+        transport.write(last)
+        transport.close()
+    await asyncio.sleep(0)  # until uvicorn knows of it, which would take offence at an answer that does not come
+    await asyncio.sleep(0)
 
 
 def _is_text(data: bytes) -> bool:

@@ -1,9 +1,10 @@
 """A running engine as commands show it: without what opens it."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from mesabox.ui.result import Fields
+from mesabox.ui.result import Block, Fields, Table
 
 
 class Endpoint(Protocol):
@@ -41,3 +42,16 @@ def fields_of(endpoint: Endpoint) -> Fields:
     facts = facts_of(endpoint)
     walls = f"yes ({facts.pop('tier')})" if facts.pop("isolated") else "NO: commands are plain processes"
     return Fields([*facts.items(), ("isolation", walls)])
+
+
+def faults_of(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The faults that are on and how often each has fired, as the commands' data tell it."""
+    return {"seed": told.get("seed"), "on": list(told.get("faults", ()))}
+
+
+def faults_view(told: Mapping[str, Any]) -> Sequence[Block]:
+    """Empty when none is on."""
+    rows = [(one["fault"], one["fired"]) for one in told.get("faults", ())]
+    if not rows:
+        return []
+    return ["\n", Fields([("fault seed", told["seed"])]), Table(("fault", "fired"), rows, empty="")]

@@ -71,7 +71,7 @@ class Keys:
         name: str | None = None,
         scopes: Sequence[Scope] = ("read", "write"),
         repo_ids: Sequence[str] | None = None,
-        ttl: int | None = None,
+        ttl: float | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> tuple[ApiKey, str]:
         """The key and its plaintext, which is nowhere else; a given ``secret`` is put on record as it is."""

@@ -83,6 +83,8 @@ class Mesa:
         self.keys = Keys(self.database, clock)
         self.repos = Repos(self.database, state / "repos", clock)
         self.live: LiveTrees | None = None
+        self.lifetime: Callable[[str, int | None], float | None] = lambda _, asked: asked
+        """(path of the request, seconds asked for) -> seconds that a new key lives; None is for ever."""
         self._changes = Changes(self.database)
         self._open: dict[str, OpenRepo] = {}
         self._locks: dict[str, asyncio.Lock] = {}

@@ -51,6 +51,8 @@ class LiveTree:
         self.surface = surface
         self.attachments: list[Attachment] = []
         self.grant: Grant | None = None
+        self.written: Callable[[], None] = lambda: None
+        """Called at each hint that something was."""
         self._mesa = mesa
         self._woken = asyncio.Event()
         self._edits: Edits = {}
@@ -63,13 +65,14 @@ class LiveTree:
         return self.record.kept and any(not attachment.read_only for attachment in self.attachments)
 
     def wake(self) -> None:
+        self.written()
         self._woken.set()
 
     def attach(self, attachment: Attachment) -> None:
         self.attachments.append(attachment)
         if not attachment.read_only:
             self.grant = attachment.grant
-        self.wake()
+        self._woken.set()
 
     async def keep(
         self, commit: Callable[[], Awaitable[None]], end_writing: Callable[[Attachment], Awaitable[None]]

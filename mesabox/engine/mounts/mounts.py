@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mesabox.engine.faults.faults import Faults
+from mesabox.engine.faults.mounting import Lateness
 from mesabox.engine.mesa.grants import Grant
 from mesabox.engine.mesa.open_repo import OpenRepo
 from mesabox.engine.mesa.problems import Problem
@@ -20,12 +22,18 @@ from mesabox.engine.mounts.trees import Trees
 from mesabox.engine.sandbox.host import Sandbox, SandboxGone, SandboxHost
 from mesabox.wire.mesa import permits
 
+Target = tuple[str, Grant, Repo, Revision]
+"""(path, grant, repo, revision) of a mount to be made."""
+
 
 class Mounts:
     """Mesa's live trees, mounted in sandboxes. It registers itself with ``mesa``, which asks it before every read."""
 
-    def __init__(self, mesa: Mesa, host: SandboxHost, state: Path, cache: Path) -> None:
+    def __init__(self, mesa: Mesa, host: SandboxHost, state: Path, cache: Path, faults: Faults | None = None) -> None:
         self._mesa = mesa
+        self._faults = Faults() if faults is None else faults
+        self._lateness = Lateness(self._faults)
+        self._late: dict[str, set[asyncio.Task[None]]] = {}
         self._trees = Trees(mesa, host, state, cache)
         self._attachments: dict[str, list[tuple[Attachment, LiveTree]]] = {}
         self._moving: dict[str, asyncio.Lock] = {}
@@ -62,6 +70,8 @@ class Mounts:
             return {"repos": await asyncio.to_thread(self._listed, credentials(request))}
         async with self._moving.setdefault(sprite, asyncio.Lock()):
             if operation == "mesa.mount":
+                if self._faults and self._faults.fire("mount-fails", f"MOUNT {sprite}") is not None:
+                    raise Refused("cannot mount: the Mesa server did not answer in time")
                 return await self._mount(sprite, sandbox, user, mount_request(request))
             if operation == "mesa.unmount":
                 paths = [attachment.path for attachment, _ in self._attachments.get(sprite, ())]
@@ -70,14 +80,28 @@ class Mounts:
 
     async def _mount(self, sprite: str, sandbox: Sandbox, user: str, request: MountRequest) -> dict[str, Any]:
         targets, orgs = await asyncio.to_thread(self._targets, request)
+        late = self._faults.fire("mount-late", f"MOUNT {sprite}") if self._faults else None
+        if late is None:
+            await self._attach_all(sprite, sandbox, user, targets)
+        else:
+            task = asyncio.create_task(self._attach_late(late, sprite, sandbox, user, targets))
+            self._late.setdefault(sprite, set()).add(task)
+        return {"orgs": orgs, "mounts": self.mounted(sprite)}
+
+    async def _attach_all(self, sprite: str, sandbox: Sandbox, user: str, targets: list[Target]) -> None:
         for path, grant, repo, revision in targets:
             attachment = Attachment(sprite, sandbox, path, repo.org, repo.name, grant, _is_read_only(grant, repo))
             await self._attach(attachment, user, repo, revision)
-        return {"orgs": orgs, "mounts": self.mounted(sprite)}
 
-    def _targets(self, request: MountRequest) -> tuple[list[tuple[str, Grant, Repo, Revision]], list[str]]:
+    async def _attach_late(self, late: float, sprite: str, sandbox: Sandbox, user: str, targets: list[Target]) -> None:
+        await asyncio.sleep(late)
+        async with self._moving.setdefault(sprite, asyncio.Lock()):
+            with suppress(SandboxGone, OSError, Problem, Refused):
+                await self._attach_all(sprite, sandbox, user, targets)
+
+    def _targets(self, request: MountRequest) -> tuple[list[Target], list[str]]:
         """(path, grant, repo, revision) for each repo to be mounted; the organizations, some of which may have none."""
-        targets: list[tuple[str, Grant, Repo, Revision]] = []
+        targets: list[Target] = []
         orgs: dict[str, None] = {}
         for wanted in request.orgs:
             grant, repos = self._readable(wanted)
@@ -114,6 +138,7 @@ class Mounts:
             return tree, handle
 
         tree, handle = await self._mesa.critically(repo.id, opened)
+        tree.written = lambda: self._lateness.written(tree, f"EDIT {repo.org}/{repo.name}")
         self._trees.keep(tree, self._commit, self._end_writing)
         before = [
             attached for attached in self._attachments.get(attachment.sprite, []) if attached[0].path == attachment.path
@@ -158,6 +183,8 @@ class Mounts:
 
     async def detach(self, sprite: str) -> None:
         """The sprite has stopped: commit its last edits, and forget its mounts."""
+        for task in self._late.pop(sprite, ()):
+            task.cancel()
         async with self._moving.setdefault(sprite, asyncio.Lock()):
             await self._unmount(sprite, None, [attachment.path for attachment, _ in self._attachments.get(sprite, ())])
             self._attachments.pop(sprite, None)
@@ -191,7 +218,7 @@ class Mounts:
             await self._trees.close(tree)
 
     async def close(self) -> None:
-        for sprite in list(self._attachments):
+        for sprite in {*self._attachments, *self._late}:
             await self.detach(sprite)
         await self._trees.end()
 
@@ -200,7 +227,7 @@ class Mounts:
 
     async def _commit(self, tree: LiveTree, *, last: bool = False) -> None:
         """Of one tree, unless it was closed meanwhile; trees of changes that stand on it are told."""
-        if tree not in self._trees.of(tree.record.repo_id):
+        if tree not in self._trees.of(tree.record.repo_id) or (not last and self._lateness.holds(tree)):
             return
         await tree.commit(last=last)
         for change in await self._mesa.in_thread(tree.record.repo_id, OpenRepo.take_evolved):

@@ -34,6 +34,10 @@ class Gateway(ABC):
             if not (self._guide.policy.allows(name) if name else self._guide.policy.is_open):
                 task.cancel()
 
+    def drop_all(self) -> None:
+        for task in list(self._open):
+            task.cancel()
+
     async def _serve(self) -> None:
         async for client in visitors(self._listening):
             client.setblocking(False)

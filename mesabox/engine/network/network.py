@@ -86,6 +86,13 @@ class Network:
                 if isinstance(server, Gateway):
                     server.drop_forbidden()
 
+    def drop(self, name: str) -> None:
+        """Cut every connection of that sandbox."""
+        opened = self._opened.get(name)
+        for server in opened.servers if opened else ():
+            if isinstance(server, Gateway):
+                server.drop_all()
+
     def environment(self, name: str) -> Mapping[str, str]:
         """What commands need to find the way out: nothing, or the proxy's variables where nothing can be redirected."""
         opened = self._opened.get(name)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from mesabox.engine.faults.faults import Faults
+from mesabox.engine.faults.waking import leave_fuse_to_root, wake_slowly
 from mesabox.engine.removal import remove_folder
 from mesabox.engine.sandbox.host import CannotStart, Process, Sandbox, SandboxHost, SandboxSpec
 from mesabox.engine.sprites.door import Door
@@ -75,6 +77,7 @@ class Machines:
         egress: Egress | None,
         state: Path,
         runtime: Path,
+        faults: Faults | None = None,
     ) -> None:
         self.store = store
         self.mounts = mounts
@@ -82,6 +85,7 @@ class Machines:
         self._egress = egress
         self._state = state
         self._runtime = runtime
+        self._faults = Faults() if faults is None else faults
         self._machines: dict[str, Machine] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._closing = False
@@ -142,6 +146,7 @@ class Machines:
 
     async def _start(self, record: SpriteRecord, machine: Machine) -> Sandbox:
         try:
+            await wake_slowly(self._faults, record.name)
             machine.folder.mkdir(mode=0o700, exist_ok=True)
             self._same_ids(record, machine.folder / "tier")
             door = Door(self._runtime / record.id[-12:], self._host.ids)
@@ -177,6 +182,8 @@ class Machines:
             await door.open(lambda user, request: self.mounts.request(record.name, sandbox, user, request), sandbox)
             if self._egress:
                 await self._egress.open(sandbox, self._rules(record))
+            if self._host.isolated:
+                await leave_fuse_to_root(self._faults, record.name, sandbox)
         except BaseException:
             await sandbox.stop()
             raise

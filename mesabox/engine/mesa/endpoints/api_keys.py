@@ -71,7 +71,7 @@ def _create(call: Call, body: CreateKey) -> tuple[ApiKey, str]:
         name=body.name,
         scopes=body.scopes,
         repo_ids=body.repo_ids,
-        ttl=body.expires_in_seconds,
+        ttl=call.mesa.lifetime(call.request.url.path, body.expires_in_seconds),
         tags=body.tags,
     )
 
