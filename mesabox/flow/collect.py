@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mesabox.clients.base import Change, DiffEntry, RepoHost, TreeEntry
 from mesabox.errors import MesaboxError
 from mesabox.flow import scripts
+from mesabox.flow.asking import ask
 from mesabox.flow.services import Services
 
 _DEEPEST = 10
@@ -63,7 +64,7 @@ async def collect(services: Services, repo: str, base: Base, *, sprite: str, fol
 
 async def _written(services: Services, sprite: str, folder: str) -> dict[str, int]:
     """path -> bytes of the files written since the mount, as the sprite sees them."""
-    done = await services.sandboxes.run(sprite, scripts.sh(scripts.WRITTEN, folder), timeout=30.0)
+    done = await ask(services.sandboxes, sprite, scripts.sh(scripts.WRITTEN, folder), timeout=30.0)
     lines = [line.strip().partition(" ") for line in done.stdout.decode(errors="surrogateescape").splitlines()]
     return {path.strip().removeprefix("./"): int(size) for size, _, path in lines if size.isdecimal()}
 

@@ -17,12 +17,13 @@ from pathlib import Path
 from mesabox.clients.base import Execution, Output, SandboxHost
 from mesabox.errors import Failed, MesaboxError, OutcomeUnknown, TryLater
 from mesabox.flow import scripts
+from mesabox.flow.asking import ask
 from mesabox.flow.input import Input
 from mesabox.flow.marks import Marks
 from mesabox.wire.execution import ExecRequest
 
 STDOUT, STDERR = 1, 2
-_PAUSES = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0)
+_PAUSES = (0.0, 0.0, 0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0)
 """Seconds before each try to take up a lost connection; from the first again whenever one brought anything."""
 _LINGER_MARGIN = 30.0
 _SHORT = 20.0
@@ -50,7 +51,7 @@ def words(verb: str, place: str, *arguments: str) -> tuple[str, ...]:
 
 async def install(sandboxes: SandboxHost, sprite: str) -> None:
     """The script, into the sprite; ``steps.prepare_mesa`` brings it along."""
-    done = await sandboxes.run(sprite, scripts.sh(scripts.TAKE_SCRIPT, script_name()), stdin=script(), timeout=_SHORT)
+    done = await ask(sandboxes, sprite, scripts.sh(scripts.TAKE_SCRIPT, script_name()), stdin=script(), timeout=_SHORT)
     if done.exit_code != 0:
         raise _no_place(sprite, done.stderr)
 
@@ -58,7 +59,7 @@ async def install(sandboxes: SandboxHost, sprite: str) -> None:
 async def forget(sandboxes: SandboxHost, sprite: str, place: str) -> None:
     """What the sprite keeps of a job that ended. Best effort: it is in the sprite's own folder."""
     with suppress(MesaboxError):
-        await sandboxes.run(sprite, words("forget", place), timeout=_SHORT)
+        await ask(sandboxes, sprite, words("forget", place), timeout=_SHORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ class Job:
             self.end = End.told(fields)
         elif kind == "lost":
             raise _Lost("the command ended without a word", why="its sprite was stopped or restarted meanwhile")
-        elif kind == "absent":
+        elif kind == "absent" and self._started:
             raise _Lost("the command is not known in its sprite", why="it was restored or made anew meanwhile")
 
     def _complete(self) -> bool:
@@ -290,10 +291,4 @@ class _Lost(OutcomeUnknown):
 
 async def send_signal(sandboxes: SandboxHost, sprite: str, place: str, name: str) -> None:
     """``TERM``, ``INT``, ...: again when it is not known whether it arrived."""
-    for last in (False, False, True):
-        try:
-            await sandboxes.run(sprite, words("signal", place, name), timeout=_SHORT)
-            return
-        except (TryLater, OutcomeUnknown):
-            if last:
-                raise
+    await ask(sandboxes, sprite, words("signal", place, name), timeout=_SHORT)

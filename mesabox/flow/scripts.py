@@ -6,13 +6,19 @@ The preparation is Mesa's own integration page for Sprites, made idempotent: ins
 
 INSTALLER = "https://mesa.dev/install.sh"
 
+WHOLE = "# whole\n"
+"""The last line of what travels on stdin to be kept: a connection that ends early looks like its end."""
+
 TAKE_SCRIPT = """set -eu
 place=${XDG_STATE_HOME:-$HOME/.local/state}/mesabox
 mkdir -p "$place"
 cat > "$place/$1.$$"
+[ "$(tail -n 1 "$place/$1.$$")" = '# whole' ] || { rm -f "$place/$1.$$"; exit 64; }
 mv "$place/$1.$$" "$place/$1"
 """
-"""argv: the name of a script of ours, whose text is stdin: kept beside the jobs that it runs."""
+"""argv: the name of a script of ours, whose text is stdin and ends with WHOLE: kept beside the jobs that it runs. Exit
+64 when not all of it arrived.
+"""
 
 PREPARE = f"""{TAKE_SCRIPT}
 as_root() {{ if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }}
@@ -32,7 +38,8 @@ if [ -e /dev/fuse ] && {{ ! [ -r /dev/fuse ] || ! [ -w /dev/fuse ]; }}; then
   chmod 666 /dev/fuse 2>/dev/null || as_root chmod 666 /dev/fuse || {{ say '/dev/fuse cannot be opened'; exit 73; }}
 fi
 """
-"""argv and stdin: as TAKE_SCRIPT has them. Exit 0 when ``mesa`` can mount; 71 no curl, 72 no mesa, 73 no FUSE. Says so when it had to install it.
+"""argv and stdin: as TAKE_SCRIPT has them. Exit 0 when ``mesa`` can mount; 71 no curl, 72 no mesa, 73 no FUSE. Says so
+when it had to install it.
 
 An engine without isolation (MESABOX_DOOR tells) mounts without FUSE, and /etc and /dev there are the machine's own.
 """
@@ -118,9 +125,13 @@ TAKE_SECRETS = """set -uC
 umask 077
 [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && [ -w /dev/shm ] || exit 76
 find /dev/shm -maxdepth 1 -name '.mesabox-secret-*' -user "$(id -u)" -mmin +10 -exec rm -f -- {} + 2>/dev/null
-cat > "$1"
+cat > "$1.$$"
+[ "$(tail -n 1 "$1.$$")" = '# whole' ] || { rm -f "$1.$$"; exit 64; }
+mv -f "$1.$$" "$1"
 """
-"""argv: the file to make, 0600; its content is stdin. Exit 76 without a tmpfs. What a kill left there goes as well."""
+"""argv: the file to make, 0600; its content is stdin, whose last line is WHOLE. Exit 76 without a tmpfs, 64 when not
+all of it arrived. What a kill left there goes as well.
+"""
 
 WITH_SECRETS = """[ -r "$0" ] || { printf 'mesabox: the secrets are not there any more\\n' >&2; exit 125; }
 . "$0"

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from mesabox.clients.base import SandboxHost, Secret
 from mesabox.errors import Failed, MesaboxError, Unsupported
 from mesabox.flow import scripts
+from mesabox.flow.asking import ask
 
 _LIMIT = 30.0
 _REMOVE_LIMIT = 2.0
@@ -37,7 +38,7 @@ async def delivered(
     if not values:
         yield
         return
-    done = await sandboxes.run(sprite, scripts.sh(scripts.TAKE_SECRETS, file), stdin=_exports(values), timeout=_LIMIT)
+    done = await ask(sandboxes, sprite, scripts.sh(scripts.TAKE_SECRETS, file), stdin=_exports(values), timeout=_LIMIT)
     if done.exit_code == _NO_TMPFS:
         why = "it has no tmpfs at /dev/shm, and a secret is never written to a disk"
         raise Unsupported(f"sprite '{sprite}' has no place for secrets", why=why, code="no_tmpfs")
@@ -53,9 +54,9 @@ async def delivered(
 async def remove(sandboxes: SandboxHost, sprite: str, file: str) -> None:
     """Where nobody may have read it. Best effort: the sprite may be gone, and what is read is removed already."""
     with contextlib.suppress(MesaboxError):
-        await sandboxes.run(sprite, ["rm", "-f", "--", file], timeout=_REMOVE_LIMIT)
+        await ask(sandboxes, sprite, ["rm", "-f", "--", file], timeout=_REMOVE_LIMIT)
 
 
 def _exports(values: Mapping[str, Secret]) -> bytes:
     lines = [f"export {name}={shlex.quote(secret.reveal())}\n" for name, secret in values.items()]
-    return "".join(['rm -f -- "$0"\n', *lines]).encode("utf-8", "surrogateescape")
+    return "".join(['rm -f -- "$0"\n', *lines, scripts.WHOLE]).encode("utf-8", "surrogateescape")

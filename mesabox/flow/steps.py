@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mesabox.clients.base import Bookmark, Key, Repo, Sprite
 from mesabox.errors import Conflict, Failed, NotFound, Unsupported
 from mesabox.flow import job, scripts
+from mesabox.flow.asking import ask
 from mesabox.flow.ledger import Ledger
 from mesabox.flow.services import Services
 
@@ -110,7 +111,7 @@ async def have_sprite(services: Services, ledger: Ledger, name: str) -> tuple[Sp
 
 async def answer(services: Services, sprite: str) -> None:
     """Wait until a no-op command has answered: a sprite that lists may still be waking."""
-    done = await services.sandboxes.run(sprite, ["true"], timeout=_WAKE_LIMIT)
+    done = await ask(services.sandboxes, sprite, ["true"], timeout=_WAKE_LIMIT)
     if done.exit_code != 0:
         raise Failed(f"sprite '{sprite}' does not run commands", why=f"`true` ended with {done.exit_code}")
 
@@ -120,7 +121,7 @@ async def prepare_mesa(services: Services, sprite: str) -> str:
     done, if anything.
     """
     words, script = scripts.sh(scripts.PREPARE, job.script_name()), job.script()
-    done = await services.sandboxes.run(sprite, words, stdin=script, timeout=_PREPARE_LIMIT)
+    done = await ask(services.sandboxes, sprite, words, stdin=script, timeout=_PREPARE_LIMIT)
     if done.exit_code == 0:
         return _last_line(done.stdout)
     why = _last_line(done.stderr) or f"exit {done.exit_code}"
@@ -151,7 +152,7 @@ async def mount_repos(
     pins = ",".join(f"{org}/{repo}=bookmark:{bookmark}" for repo, bookmark in bookmarks)
     words = scripts.sh(scripts.MOUNT, org, form, pins, "home" if lasting else "memory", *repos)
     ledger.making("mount", sprite, sprite=sprite, repos=list(repos))
-    done = await services.sandboxes.run(sprite, words, stdin=secret.encode(), timeout=_MOUNT_LIMIT)
+    done = await ask(services.sandboxes, sprite, words, stdin=secret.encode(), timeout=_MOUNT_LIMIT)
     if done.exit_code != 0:
         code = _REASONS.get(done.exit_code, "mount_failed")
         why = _last_line(done.stderr) or f"exit {done.exit_code}"
@@ -161,7 +162,7 @@ async def mount_repos(
 
 
 async def unmount(services: Services, sprite: str) -> None:
-    done = await services.sandboxes.run(sprite, scripts.sh(scripts.UNMOUNT), timeout=30.0)
+    done = await ask(services.sandboxes, sprite, scripts.sh(scripts.UNMOUNT), timeout=30.0)
     if done.exit_code != 0:
         raise Failed(f"the mount in sprite '{sprite}' does not go away", why=_last_line(done.stderr))
 

@@ -1,13 +1,12 @@
 """Both services in memory, with a switch for each call that should fail."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from mesabox.clients.base import (
     Bookmark,
     Change,
-    Completed,
     Diff,
     DiffEntry,
     Key,
@@ -128,16 +127,23 @@ class FakeSandboxes:
             raise NotFound(name)
         del self.world.sprites[name]
 
-    async def run(self, sprite: str, argv: list[str], *, stdin: bytes = b"", timeout: float = 60.0) -> Completed:
-        script = argv[2]
-        name = next(word for word in ("prepare", "mount", "signal", "written", "unmount") if _MARKS[word] in script)
-        self.world.asked(name)
-        self.world.answered(name)
-        return Completed(0, f"rw {FOLDER}\n".encode() if name == "mount" else b"", b"")
-
     def execute(self, sprite: str, request: ExecRequest) -> "FakeExecution":
-        self.world.asked("execute")
-        return FakeExecution(self.world, request.argv[6])
+        """A job of ``inside/job.sh``, or a script that is asked (``flow/asking.py``)."""
+        if "start" in request.argv:
+            self.world.asked("execute")
+            return FakeExecution(self.world, self._job(request.argv[6].encode()))
+        name = next((word for word in _MARKS if _MARKS[word] in request.argv[6]), "signal")
+        self.world.asked(name)
+        said = f"rw {FOLDER}\n".encode() if name == "mount" else b""
+        self.world.answered(name)
+        return FakeExecution(self.world, iter([Output(1, said + request.argv[3].encode() + b"0\n")]))
+
+    def _job(self, mark: bytes) -> Iterator[Output]:
+        yield Output(2, mark + b"begun\n")
+        yield Output(1, b"out\n")
+        self.world.commit = "1" * 40
+        self.world.answered("execute")
+        yield Output(2, mark + b"end %d 4 0 exited\n" % self.world.exit_code)
 
 
 _MARKS = {
@@ -150,13 +156,11 @@ _MARKS = {
 
 
 class FakeExecution:
-    """A job of ``inside/job.sh``: its lines on stderr begin with ``mark``."""
-
     session_id = "1"
 
-    def __init__(self, world: World, mark: str) -> None:
+    def __init__(self, world: World, outputs: Iterator[Output]) -> None:
         self.world = world
-        self.mark = mark.encode()
+        self.outputs = outputs
         self.exit_code: int | None = None
         self.signals: list[str] = []
 
@@ -166,11 +170,8 @@ class FakeExecution:
     async def __aexit__(self, *_: object) -> None: ...
 
     async def __aiter__(self) -> AsyncIterator[Output]:
-        yield Output(2, self.mark + b"begun\n")
-        yield Output(1, b"out\n")
-        self.world.commit = "1" * 40
-        self.world.answered("execute")
-        yield Output(2, self.mark + b"end %d 4 0 exited\n" % self.world.exit_code)
+        for output in self.outputs:
+            yield output
         self.exit_code = self.world.exit_code
 
     async def write(self, data: bytes) -> None: ...

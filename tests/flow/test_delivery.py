@@ -1,35 +1,37 @@
 """Secrets on their way: by stdin alone, next to the command, and gone again after a failure."""
 
 import subprocess
+from dataclasses import replace
 
 import pytest
 
-from mesabox.clients.base import Completed, Secret
+from mesabox.clients.base import Secret
 from mesabox.errors import Failed, NotFound, Unsupported
 from mesabox.flow.command import Command
 from mesabox.flow.secrets import delivered, new_file
+from tests.flow.here import Here, HereExecution
 
 VALUES = {"A": Secret("it's\n$x `y` \\"), "B": Secret("second-value")}
 
 
-class Sandboxes:
+class Sandboxes(Here):
     """Runs what it is given here, or answers with an exit code."""
 
-    def __init__(self, answer=None):
-        self.answer, self.ran = answer, []
+    def __init__(self, home, answer=None):
+        super().__init__(home)
+        self.answer = answer
 
-    async def run(self, sprite, argv, *, stdin=b"", timeout=60.0):
-        self.ran.append((list(argv), stdin))
-        if isinstance(self.answer, Exception):
-            raise self.answer
+    def execute(self, sprite, request):
         if self.answer is not None:
-            return Completed(self.answer, b"", b"")
-        done = subprocess.run(argv, input=stdin, capture_output=True)
-        return Completed(done.returncode, done.stdout, done.stderr)
+            self.inputs.append(bytearray())
+            said = f"echo '{request.argv[3]}{self.answer}'"
+            self.ran.append(request.argv)
+            return HereExecution(self, replace(request, argv=("sh", "-c", said)), None)
+        return super().execute(sprite, request)
 
 
-async def test_a_real_shell_takes_and_gives_them():
-    sandboxes, file = Sandboxes(), new_file()
+async def test_a_real_shell_takes_and_gives_them(tmp_path):
+    sandboxes, file = Sandboxes(tmp_path), new_file()
     command = Command(("sh", "-c", 'printf "%s|%s|%s" "$A" "$B" "$1"', "sh", "a b"), secrets=VALUES, secrets_file=file)
     async with delivered(sandboxes, "s", file, VALUES):
         assert subprocess.run(["stat", "-c", "%a", file], capture_output=True).stdout == b"600\n"
@@ -37,27 +39,27 @@ async def test_a_real_shell_takes_and_gives_them():
         assert done.stdout.decode() == "it's\n$x `y` \\|second-value|a b"
         again = subprocess.run(command.words(), capture_output=True)
         assert (again.returncode, again.stdout) == (125, b"") and b"not there" in again.stderr
-    words = [word for argv, _ in sandboxes.ran for word in argv]
+    words = [word for argv in sandboxes.ran for word in argv]
     assert not any(secret.reveal() in word for secret in VALUES.values() for word in words)
 
 
 @pytest.mark.parametrize(("code", "kind"), [(76, Unsupported), (1, Failed)])
-async def test_where_they_cannot_be_put_nothing_runs(code, kind):
+async def test_where_they_cannot_be_put_nothing_runs(tmp_path, code, kind):
     with pytest.raises(kind):
-        async with delivered(Sandboxes(code), "s", new_file(), VALUES):
+        async with delivered(Sandboxes(tmp_path, code), "s", new_file(), VALUES):
             raise AssertionError("not reached")
 
 
-async def test_a_failure_inside_removes_them():
-    sandboxes, file = Sandboxes(0), new_file()
+async def test_a_failure_inside_removes_them(tmp_path):
+    sandboxes, file = Sandboxes(tmp_path, 0), new_file()
     with pytest.raises(NotFound):
         async with delivered(sandboxes, "s", file, VALUES):
             raise NotFound("the sprite has gone")
-    assert sandboxes.ran[-1][0] == ["rm", "-f", "--", file]
+    assert sandboxes.ran[-1][4:] == ("rm", "-f", "--", file)
 
 
-async def test_without_secrets_nobody_is_asked():
-    sandboxes = Sandboxes(NotFound("not reached"))
+async def test_without_secrets_nobody_is_asked(tmp_path):
+    sandboxes = Sandboxes(tmp_path)
     async with delivered(sandboxes, "s", new_file(), {}):
         pass
     assert sandboxes.ran == []

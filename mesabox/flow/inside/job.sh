@@ -53,8 +53,13 @@ limit() { # SECONDS; in a group of its own, so that it is ended together with it
   send KILL
 }
 
-claim() { # only one who starts it can make the folder
-  mkdir -p "${place%/*}" && mkdir -m 700 "$place" 2>/dev/null
+claim() { # INPUT; only one who starts it can make the folder
+  mkdir -m 700 "$place" 2>/dev/null || return 1
+  mkfifo "$place/1" "$place/2"
+  [ "$1" = no ] || mkfifo "$place/0"
+  : >"$place/out"
+  : >"$place/err"
+  echo $$ >"$place/runner"
 }
 
 become() { # DIR CMD...
@@ -110,8 +115,9 @@ finish() { # CODE
   mv "$place/end.new" "$place/end"
 }
 
-run() { # LIMIT DIR CMD...; the runner: nothing of it hangs on the connection that started it
-  echo $$ >"$place/runner"
+run() { # STDIN LIMIT DIR CMD...; the runner: nothing of it hangs on the connection that started it
+  claim "$1" || exit 0
+  shift
   source=/dev/null
   if there 0; then
     source=$place/0
@@ -183,9 +189,11 @@ alive() {
   [ -n "$runner" ] && grep -qs "${place##*/}" "/proc/$runner/cmdline"
 }
 
-follow() { # OUT ERR
+follow() { # OUT ERR STDIN, which is on 6
   await runner 300 || { tell absent; exit 79; }
+  tell begun
   alive || there end || { tell lost; exit 77; }
+  [ "$3" = no ] || there end || (setsid sh "$self" feed "${place##*/}" "$mark" <&6 &)
   exec 3<"$place/out" 4<"$place/err"
   [ "$1" = 0 ] || dd bs=1 skip="$1" count=0 <&3 2>/dev/null
   [ "$2" = 0 ] || dd bs=1 skip="$2" count=0 <&4 2>/dev/null
@@ -209,36 +217,17 @@ follow() { # OUT ERR
   exit "$code"
 }
 
-told() { # MARK OUT ERR STDIN: follow, with our own stdin as its input
-  mark=$1
-  tell begun
-  if [ "$4" = yes ] && ! there end; then
-    (setsid sh "$self" feed "${place##*/}" "$mark" <&6 &)
-  fi
-  follow "$2" "$3"
-}
-
 start() { # MARK OUT ERR STDIN LIMIT DIR CMD...
-  exec 6<&0
   mark=$1 out=$2 err=$3 stdin=$4
   shift 4
-  if ! claim; then
-    [ -d "$place" ] || exit 78
-    told "$mark" "$out" "$err" "$stdin"
-  fi
-  mkfifo "$place/1" "$place/2"
-  [ "$stdin" = no ] || mkfifo "$place/0"
-  : >"$place/out"
-  : >"$place/err"
+  mkdir -p "${place%/*}" || exit 78
+  exec 6<&0
   # A pipeline, not the background, for the same reason as in `run`.
-  setsid sh "$self" run "${place##*/}" "$@" </dev/null >/dev/null 2>&1 6<&- | told "$mark" "$out" "$err" "$stdin"
+  setsid sh "$self" run "${place##*/}" "$stdin" "$@" </dev/null >/dev/null 2>&1 6<&- | follow "$out" "$err" "$stdin"
 }
 
 tty() { # LIMIT DIR CMD...
-  claim || { echo 'mesabox: this command was started already' >&2; exit 78; }
-  : >"$place/out"
-  : >"$place/err"
-  echo $$ >"$place/runner"
+  mkdir -p "${place%/*}" && claim no || { echo 'mesabox: this command was started already' >&2; exit 78; }
   watch_limit "$1"
   shift
   trap : INT QUIT HUP TERM
@@ -258,9 +247,10 @@ ended() {
 }
 
 case $verb in
-follow) exec 6<&0; told "$@" ;;
+follow) mark=$1; shift; exec 6<&0; follow "$@" ;;
 feed) mark=$1; feed ;;
 signal) await pid 200; send "$1" ;;
 forget) rm -rf "$place" ;;
 start | run | limit | become | tty | ended) "$verb" "$@" ;;
 esac
+# whole
