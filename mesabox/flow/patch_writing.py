@@ -32,10 +32,11 @@ class Version:
 def section(old: Version | None, new: Version | None) -> bytes:
     """The patch from one to the other; where a file became a symlink, its removal and its making.
 
-    A binary file, or one whose old content is not known, gets its whole new content; what is written then applies to
-    the old content alone, by its oid.
+    So too where a symlink was renamed: a renaming does not say that it is one, and `git apply` then refuses files
+    below its old name. A binary file, or one whose old content is not known, gets its whole new content; what is
+    written then applies to the old content alone, by its oid.
     """
-    if old is not None and new is not None and old.mode // 0o10000 != new.mode // 0o10000:
+    if old is not None and new is not None and _splits(old, new):
         return section(old, None) + section(None, new)
     one = old or new
     assert one is not None
@@ -48,6 +49,11 @@ def section(old: Version | None, new: Version | None) -> bytes:
     lines.append(b"index %s..%s%s\n" % (_oid(old), _oid(new), ending))
     lines += _text(old, new, before, after) or _binary(old, new)
     return b"".join(lines)
+
+
+def _splits(old: Version, new: Version) -> bool:
+    was_link, is_link = (side.mode == 0o120000 for side in (old, new))
+    return was_link != is_link or (is_link and old.path != new.path)
 
 
 def _headers(old: Version | None, new: Version | None) -> list[bytes]:

@@ -28,8 +28,11 @@ class DiffRequest:
 
 
 def patch_text(objects: Objects, base: Change, head: Change) -> bytes:
-    """Every changed path; conflicted ones as they stand in the tree, with their markers."""
-    diff = objects.diff(base.tree_oid, head.tree_oid)
+    """Every changed path; conflicted ones as they stand in the tree, with their markers.
+
+    A file that became a symlink is deleted and added, which `git apply` takes.
+    """
+    diff = objects.diff(base.tree_oid, head.tree_oid, type_changes=False)
     return b"".join(patch.data for patch in diff if patch is not None)
 
 

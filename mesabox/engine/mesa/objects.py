@@ -169,9 +169,9 @@ class Objects:
     def write_index(self, index: pygit2.Index) -> str:
         return str(index.write_tree(self._repo))
 
-    def diff(self, before: str, after: str) -> pygit2.Diff:
-        """With renames found."""
-        diff = self._compared(before, after)
+    def diff(self, before: str, after: str, *, type_changes: bool = True) -> pygit2.Diff:
+        """With renames found. type_changes: as one delta, not as a deletion and an addition of the same path."""
+        diff = self._compared(before, after, type_changes=type_changes)
         diff.find_similar()
         return diff
 
@@ -191,9 +191,9 @@ class Objects:
     def _tree(self, oid: str) -> pygit2.Tree:
         return self._repo[oid].peel(pygit2.Tree)
 
-    def _compared(self, before: str, after: str) -> pygit2.Diff:
-        """A file that became a symlink is one delta, not two of the same path."""
-        return self._tree(before).diff_to_tree(self._tree(after), flags=DiffOption.INCLUDE_TYPECHANGE)
+    def _compared(self, before: str, after: str, *, type_changes: bool = True) -> pygit2.Diff:
+        flags = DiffOption.INCLUDE_TYPECHANGE if type_changes else DiffOption.NORMAL
+        return self._tree(before).diff_to_tree(self._tree(after), flags=flags)
 
     def close(self) -> None:
         self._repo.free()
