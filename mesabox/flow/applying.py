@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import pygit2
-
 from mesabox.errors import Conflict, Failed, NotFound
 from mesabox.flow.hunks import placed
 from mesabox.flow.local_tree import Local, LocalTree, Put
 from mesabox.flow.patch_format import FilePatch, PatchProblem, parse_patch
+from mesabox.flow.patch_writing import blob_oid
 from mesabox.wire.mesa_paths import check_path
 
 How = Literal["applied", "merged", "overwritten", "already there"]
@@ -189,6 +188,8 @@ class _Judge:
 
     def _from_git(self, file: FilePatch) -> bytes | None:
         """The run's version by way of the old one, should the folder's own git repository have that."""
+        import pygit2
+
         try:
             place = pygit2.discover_repository(str(self.tree.folder))
             old = pygit2.Repository(place)[file.old_oid] if place and len(file.old_oid) > 6 else None
@@ -288,7 +289,7 @@ def _is_old(content: bytes, file: FilePatch) -> bool:
 
 def _is(content: bytes, oid: str) -> bool:
     """By git's oid, which the patch may have cut to seven digits or more."""
-    return len(oid) > 6 and bool(oid.strip("0")) and str(pygit2.hash(content)).startswith(oid)
+    return len(oid) > 6 and bool(oid.strip("0")) and blob_oid(content).startswith(oid)
 
 
 def _same_kind(here: Local, mode: int | None) -> bool:

@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 Status = Literal["added", "deleted", "modified", "renamed", "copied"]
@@ -27,16 +28,20 @@ class PatchProblem(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """Lines with their ends. old_start and new_start count from 1; before, after: how many lines of context."""
+    """Lines with their ends. old_start and new_start count from 1.
+
+    context: how many lines are in both; trailing: how many of them end the hunk.
+    """
 
     old_start: int
     new_start: int
     old: tuple[bytes, ...]
     new: tuple[bytes, ...]
+    context: int
     trailing: int
 
     def reversed(self) -> "Hunk":
-        return Hunk(self.new_start, self.old_start, self.new, self.old, self.trailing)
+        return Hunk(self.new_start, self.old_start, self.new, self.old, self.context, self.trailing)
 
 
 @dataclass(slots=True)
@@ -69,7 +74,7 @@ class FilePatch:
 def sections(patch: bytes) -> Iterator[bytes]:
     """One for each file. What comes before the first is not told."""
     starts = [found.start() for found in re.finditer(rb"^diff --git ", patch, re.MULTILINE)]
-    for start, end in zip(starts, [*starts[1:], len(patch)], strict=True):
+    for start, end in pairwise([*starts, len(patch)]):
         yield patch[start:end]
 
 
@@ -149,7 +154,7 @@ class _Reader:
         wanted_old, wanted_new = (int(found[number] or 1) if found[number] != b"0" else 0 for number in (2, 4))
         old: list[bytes] = []
         new: list[bytes] = []
-        trailing = 0
+        context = trailing = 0
         while len(old) < wanted_old or len(new) < wanted_new or self._ahead().startswith(_NO_END):
             line = self._lines[self._at]
             self._at += 1
@@ -159,12 +164,13 @@ class _Reader:
             elif sides is None:
                 raise PatchProblem(f"the line {line[:60]!r} is not part of a hunk")
             else:
+                context += len(sides) == 2
                 trailing = trailing + 1 if len(sides) == 2 else 0
                 for side in sides:
                     side.append(line[1:] + b"\n")
         if (len(old), len(new)) != (wanted_old, wanted_new):
             raise PatchProblem("a hunk has other lines than it says")
-        self._file.hunks.append(Hunk(int(found[1]), int(found[3]), tuple(old), tuple(new), trailing))
+        self._file.hunks.append(Hunk(int(found[1]), int(found[3]), tuple(old), tuple(new), context, trailing))
 
     def _ahead(self) -> bytes:
         return self._lines[self._at] if self._at < len(self._lines) else b""

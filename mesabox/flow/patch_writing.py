@@ -1,11 +1,10 @@
 """git's patch format, written: one file's section from its two contents."""
 
 import base64
+import hashlib
 import re
 import zlib
 from dataclasses import dataclass
-
-import pygit2
 
 _LINE = 52
 """Bytes of packed content in a line of a binary literal, whose first letter tells their number (git's base85.c)."""
@@ -26,7 +25,12 @@ class Version:
 
     @classmethod
     def of(cls, path: str, mode: int, content: bytes) -> "Version":
-        return cls(path, mode, str(pygit2.hash(content)), content)
+        return cls(path, mode, blob_oid(content), content)
+
+
+def blob_oid(content: bytes) -> str:
+    """What git calls a file of this content."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def section(old: Version | None, new: Version | None) -> bytes:
@@ -75,6 +79,8 @@ def _text(old: Version | None, new: Version | None, before: bytes, after: bytes)
     one, other = contents
     if one is None or other is None or len(one) + len(other) > _LARGEST_TEXT:
         return None
+    import pygit2  # 50 ms, which most commands do not need
+
     patch = pygit2.Patch.create_from(one, other)
     if patch.delta.is_binary:
         return None

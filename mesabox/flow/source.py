@@ -1,5 +1,7 @@
 """A local folder as a repo would be seeded with it: which files, and what is left out and why."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import stat
@@ -8,16 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-import pygit2
-from pygit2.enums import FileMode, FileStatus
+from typing import TYPE_CHECKING, Literal
 
 from mesabox.errors import UsageProblem
 from mesabox.wire.mesa_ignore import BUILT_IN, is_ignored, parse_rules
 from mesabox.wire.mesa_paths import can_hold
 
+if TYPE_CHECKING:  # 50 ms, which most commands do not need
+    import pygit2
+
 _MESAS_OWN = (("", parse_rules(BUILT_IN)),)
+_SUBMODULE = 0o160000
 _SPECIAL = {stat.S_IFSOCK: "a socket", stat.S_IFIFO: "a named pipe", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
 
 
@@ -72,7 +75,7 @@ def read_source(folder: Path) -> Source:
     root = _checked(folder)
     with _repository(root) as (repo, prefix):
         walk = _Walk(root, repo, "" if prefix is None else prefix)
-        walk.folder("", ignored=False)
+        walk.folder("", "")
         files = tuple(sorted(walk.files, key=lambda file: file.path))
         commit = None if prefix is None or repo.head_is_unborn else str(repo.head.target)
         dirty = prefix is not None and (walk.untracked or _differs(repo, prefix))
@@ -124,6 +127,8 @@ def _repository(root: Path) -> Iterator[tuple[pygit2.Repository, str | None]]:
     if found is not None:
         yield found
         return
+    import pygit2
+
     place = tempfile.mkdtemp(prefix="mesabox-")
     try:
         repo = pygit2.init_repository(place, bare=True)
@@ -134,6 +139,8 @@ def _repository(root: Path) -> Iterator[tuple[pygit2.Repository, str | None]]:
 
 
 def _opened(root: Path) -> tuple[pygit2.Repository, str] | None:
+    import pygit2
+
     try:
         place = pygit2.discover_repository(str(root))
         repo = pygit2.Repository(place) if place else None
@@ -152,6 +159,8 @@ def _opened(root: Path) -> tuple[pygit2.Repository, str] | None:
 
 
 def _differs(repo: pygit2.Repository, prefix: str) -> bool:
+    from pygit2.enums import FileStatus
+
     passed = (FileStatus.CURRENT, FileStatus.IGNORED, FileStatus.WT_NEW)
     status = repo.status(untracked_files="no")
     return any(path.startswith(prefix) and flags not in passed for path, flags in status.items())
@@ -169,11 +178,14 @@ class _Walk:
         self._prefix = prefix
         entries = [(entry.path, entry.mode) for entry in repo.index if entry.path.startswith(prefix)]
         self._tracked = {path[len(prefix) :] for path, _ in entries}
-        self._modules = {path[len(prefix) :] for path, mode in entries if mode == FileMode.COMMIT}
+        self._modules = {path[len(prefix) :] for path, mode in entries if mode == _SUBMODULE}
         self._above_tracked = {above for path in self._tracked for above in _above(path)}
 
-    def folder(self, path: str, *, ignored: bool) -> bool:
-        """path: "" or ending with a slash. Whether there was anything in it."""
+    def folder(self, path: str, ignored: str) -> bool:
+        """path: "" or ending with a slash. ignored: why all in it is that git does not track, if it is.
+
+        Whether there was anything in it.
+        """
         try:
             with os.scandir(self._root / path) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
@@ -183,18 +195,24 @@ class _Walk:
         seen = [self._entry(path + entry.name, entry, ignored) for entry in entries if path or entry.name != ".git"]
         return any(seen)
 
-    def _entry(self, path: str, entry: "os.DirEntry[str]", ignored: bool) -> bool:
+    def _entry(self, path: str, entry: os.DirEntry[str], ignored: str) -> bool:
         is_folder = entry.is_dir(follow_symlinks=False)
         name = f"{path}/" if is_folder else path
         if (why := self._unfit(path, name, is_folder)) is not None:
             return self._leave(name, why)
-        ignored_here = ignored or (path not in self._tracked and self._repo.path_is_ignored(self._prefix + name))
-        mesas = is_ignored(_MESAS_OWN, path, is_folder=is_folder)
-        if (ignored_here or mesas) and path not in self._tracked and path not in self._above_tracked:
-            return self._leave(name, "ignored by git" if ignored_here else "Mesa keeps no such file")
+        if path not in self._tracked:
+            ignored = ignored or self._ignored(path, name, is_folder=is_folder)
+            if ignored and path not in self._above_tracked:
+                return self._leave(name, ignored)
         if is_folder:
-            return self.folder(name, ignored=ignored_here) or self._leave(name, "empty")
+            return self.folder(name, ignored) or self._leave(name, "empty")
         return self._file(path, entry)
+
+    def _ignored(self, path: str, name: str, *, is_folder: bool) -> str:
+        """By whom, if at all."""
+        if self._repo.path_is_ignored(self._prefix + name):
+            return "ignored by git"
+        return "Mesa keeps no such file" if is_ignored(_MESAS_OWN, path, is_folder=is_folder) else ""
 
     def _unfit(self, path: str, name: str, is_folder: bool) -> str | None:
         """Why nothing at this path can be taken."""
@@ -208,7 +226,7 @@ class _Walk:
             return "a git repository of its own"
         return None
 
-    def _file(self, path: str, entry: "os.DirEntry[str]") -> bool:
+    def _file(self, path: str, entry: os.DirEntry[str]) -> bool:
         about = entry.stat(follow_symlinks=False)
         tracked = path in self._tracked
         forced = tracked and self._is_ignored_by_mesa(path)
