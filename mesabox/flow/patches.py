@@ -36,6 +36,15 @@ class WholePatch:
     missing: tuple[Missing, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _Part:
+    """A section of a patch. They are sorted as git does; of two of the same path, the deletion comes first."""
+
+    path: str
+    stays: bool
+    text: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class _Side:
     """A version of a file that is to be read. oid: whole, or "" where it is not known."""
@@ -63,7 +72,7 @@ async def whole_patch(repos: RepoHost, repo: str, text: bytes, diff: Diff, *, ba
     """
     told = [(one, file) for one in sections(text) if (file := _parsed(one)) is not None]
     entering = {file.new_path for _, file in told if file.new_path}
-    good = [one for one, file in told if _is_whole(file, entering)]
+    good = [_Part(file.path, file.status != "deleted", one) for one, file in told if _is_whole(file, entering)]
     poor = [(one, file) for one, file in told if not _is_whole(file, entering)]
     named = {file.path for _, file in told}
     untold = [entry for entry in diff.entries if entry.path not in named]
@@ -73,7 +82,11 @@ async def whole_patch(repos: RepoHost, repo: str, text: bytes, diff: Diff, *, ba
     maker = _Maker(repos, repo, base, head)
     made = await maker.make([_of_file(file, trees) for _, file in poor])
     made += await maker.make([_of_entry(entry, trees) for entry in untold])
-    left = [one for (one, _), new in zip(poor, made, strict=False) if isinstance(new, Missing)]
+    left = [
+        _Part(file.path, file.status != "deleted", one)
+        for (one, file), new in zip(poor, made, strict=False)
+        if isinstance(new, Missing)
+    ]
     return _put_together([*good, *left], made)
 
 
@@ -95,16 +108,16 @@ class _Maker:
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._bytes = 0
 
-    async def make(self, pairs: Iterable[_Pair]) -> list[bytes | Missing]:
+    async def make(self, pairs: Iterable[_Pair]) -> list[_Part | Missing]:
         return list(await asyncio.gather(*(self._section(pair) for pair in pairs)))
 
-    async def _section(self, pair: _Pair) -> bytes | Missing:
+    async def _section(self, pair: _Pair) -> _Part | Missing:
         async with self._turns:
             try:
                 old, new = await self._versions(pair)
             except MesaboxError as error:
                 return Missing(pair.path, error.why or error.what)
-            return await asyncio.to_thread(section, old, new)
+            return _Part(pair.path, new is not None, await asyncio.to_thread(section, old, new))
 
     async def _versions(self, pair: _Pair) -> tuple[Version | None, Version | None]:
         old, new = pair.old, pair.new
@@ -205,8 +218,6 @@ def _facts(entry: TreeEntry | None) -> tuple[str, str | None] | None:
     return None if entry is None else (entry.sha, entry.mode)
 
 
-def _put_together(kept: Sequence[bytes], made: Sequence[bytes | Missing]) -> WholePatch:
-    """Sorted as git does; of two of the same path, the deletion first."""
-    every = [*kept, *(one for one in made if isinstance(one, bytes))]
-    every.sort(key=lambda one: (one.partition(b"\n")[0], b"\ndeleted file mode " not in one[:4096]))
-    return WholePatch(b"".join(every), tuple(one for one in made if isinstance(one, Missing)))
+def _put_together(kept: Sequence[_Part], made: Sequence[_Part | Missing]) -> WholePatch:
+    parts = sorted([*kept, *(one for one in made if isinstance(one, _Part))])
+    return WholePatch(b"".join(one.text for one in parts), tuple(one for one in made if isinstance(one, Missing)))

@@ -35,6 +35,7 @@ def command(
     if output == "-":
         _check_stdout(board)
         _pack(board.streams.stdout.raw, run, members)
+        board.streams.stdout.raw.flush()
         return Result(data={})
     place = Path(output or f"{run.id}.tar.gz")
     size = _write(place, run, members)
