@@ -9,7 +9,7 @@ _mesabox() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         [ "${COMP_WORDS[i]}" = -- ] && return
         case "$path/${COMP_WORDS[i]}" in
-            "/auth"|"/auth/login"|"/auth/logout"|"/auth/status"|"/completion"|"/config"|"/config/init"|"/config/path"|"/config/show"|"/doctor"|"/down"|"/engine"|"/engine/env"|"/engine/logs"|"/engine/reset"|"/engine/start"|"/engine/status"|"/engine/stop"|"/gc"|"/go"|"/help"|"/key"|"/key/list"|"/key/mint"|"/key/revoke"|"/mount"|"/repo"|"/repo/cat"|"/repo/create"|"/repo/delete"|"/repo/diff"|"/repo/list"|"/repo/log"|"/repo/show"|"/run"|"/runs"|"/runs/list"|"/runs/logs"|"/runs/show"|"/sh"|"/sprite"|"/sprite/checkpoint"|"/sprite/checkpoint/create"|"/sprite/checkpoint/list"|"/sprite/checkpoint/restore"|"/sprite/destroy"|"/sprite/list"|"/sprite/show"|"/sprite/up"|"/unmount"|"/version") path="$path/${COMP_WORDS[i]}" ;;
+            "/auth"|"/auth/login"|"/auth/logout"|"/auth/status"|"/completion"|"/config"|"/config/init"|"/config/path"|"/config/show"|"/doctor"|"/down"|"/engine"|"/engine/env"|"/engine/logs"|"/engine/reset"|"/engine/start"|"/engine/status"|"/engine/stop"|"/gc"|"/go"|"/help"|"/key"|"/key/list"|"/key/mint"|"/key/revoke"|"/mount"|"/repo"|"/repo/cat"|"/repo/create"|"/repo/delete"|"/repo/diff"|"/repo/list"|"/repo/log"|"/repo/show"|"/run"|"/runs"|"/runs/apply"|"/runs/diff"|"/runs/export"|"/runs/list"|"/runs/logs"|"/runs/show"|"/sh"|"/sprite"|"/sprite/checkpoint"|"/sprite/checkpoint/create"|"/sprite/checkpoint/list"|"/sprite/checkpoint/restore"|"/sprite/destroy"|"/sprite/list"|"/sprite/show"|"/sprite/up"|"/unmount"|"/version") path="$path/${COMP_WORDS[i]}" ;;
         esac
     done
     case "$path $prev" in
@@ -48,6 +48,9 @@ _mesabox() {
             "/repo/log --engine") words="auto local cloud" ;;
             "/repo/show --engine") words="auto local cloud" ;;
             "/run --engine") words="auto local cloud" ;;
+            "/runs/apply --engine") words="auto local cloud" ;;
+            "/runs/diff --engine") words="auto local cloud" ;;
+            "/runs/export --engine") words="auto local cloud" ;;
             "/runs/list --engine") words="auto local cloud" ;;
             "/runs/logs --stream") words="stdout stderr" ;;
             "/runs/logs --engine") words="auto local cloud" ;;
@@ -104,7 +107,10 @@ _mesabox() {
             "/repo/log") words="$(_mesabox_names repos) --bookmark --debug --engine --help --json --limit --no-color --no-input --quiet --verbose" ;;
             "/repo/show") words="$(_mesabox_names repos) --debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/run") words="$(_mesabox_names sprites) --debug --engine --env --events --help --json --ndjson --no-color --no-input --no-tty --quiet --repo --secret --timeout --tty --verbose --workdir" ;;
-            "/runs") words="list logs show --help" ;;
+            "/runs") words="apply diff export list logs show --help" ;;
+            "/runs/apply") words="--debug --dry-run --engine --force --help --json --no-color --no-input --quiet --verbose" ;;
+            "/runs/diff") words="--debug --engine --help --json --no-color --no-input --quiet --stat --verbose" ;;
+            "/runs/export") words="--debug --engine --help --json --no-color --no-input --output --quiet --verbose" ;;
             "/runs/list") words="--debug --engine --help --json --limit --no-color --no-input --quiet --verbose" ;;
             "/runs/logs") words="--debug --engine --help --json --no-color --no-input --quiet --stream --verbose" ;;
             "/runs/show") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;

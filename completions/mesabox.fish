@@ -12,7 +12,7 @@ function __mesabox_words
     for word in $typed[2..]
         test "$word" = --; and return
         switch "$place/$word"
-            case '/auth' '/auth/login' '/auth/logout' '/auth/status' '/completion' '/config' '/config/init' '/config/path' '/config/show' '/doctor' '/down' '/engine' '/engine/env' '/engine/logs' '/engine/reset' '/engine/start' '/engine/status' '/engine/stop' '/gc' '/go' '/help' '/key' '/key/list' '/key/mint' '/key/revoke' '/mount' '/repo' '/repo/cat' '/repo/create' '/repo/delete' '/repo/diff' '/repo/list' '/repo/log' '/repo/show' '/run' '/runs' '/runs/list' '/runs/logs' '/runs/show' '/sh' '/sprite' '/sprite/checkpoint' '/sprite/checkpoint/create' '/sprite/checkpoint/list' '/sprite/checkpoint/restore' '/sprite/destroy' '/sprite/list' '/sprite/show' '/sprite/up' '/unmount' '/version'
+            case '/auth' '/auth/login' '/auth/logout' '/auth/status' '/completion' '/config' '/config/init' '/config/path' '/config/show' '/doctor' '/down' '/engine' '/engine/env' '/engine/logs' '/engine/reset' '/engine/start' '/engine/status' '/engine/stop' '/gc' '/go' '/help' '/key' '/key/list' '/key/mint' '/key/revoke' '/mount' '/repo' '/repo/cat' '/repo/create' '/repo/delete' '/repo/diff' '/repo/list' '/repo/log' '/repo/show' '/run' '/runs' '/runs/apply' '/runs/diff' '/runs/export' '/runs/list' '/runs/logs' '/runs/show' '/sh' '/sprite' '/sprite/checkpoint' '/sprite/checkpoint/create' '/sprite/checkpoint/list' '/sprite/checkpoint/restore' '/sprite/destroy' '/sprite/list' '/sprite/show' '/sprite/up' '/unmount' '/version'
                 set place "$place/$word"
         end
     end
@@ -86,6 +86,12 @@ function __mesabox_words
             case '/repo/show --engine'
                 printf '%s\n' auto local cloud
             case '/run --engine'
+                printf '%s\n' auto local cloud
+            case '/runs/apply --engine'
+                printf '%s\n' auto local cloud
+            case '/runs/diff --engine'
+                printf '%s\n' auto local cloud
+            case '/runs/export --engine'
                 printf '%s\n' auto local cloud
             case '/runs/list --engine'
                 printf '%s\n' auto local cloud
@@ -209,7 +215,13 @@ function __mesabox_words
                 __mesabox_names sprites
                 printf '%s\n' --debug --engine --env --events --help --json --ndjson --no-color --no-input --no-tty --quiet --repo --secret --timeout --tty --verbose --workdir
             case '/runs'
-                printf '%s\n' list logs show --help
+                printf '%s\n' apply diff export list logs show --help
+            case '/runs/apply'
+                printf '%s\n' --debug --dry-run --engine --force --help --json --no-color --no-input --quiet --verbose
+            case '/runs/diff'
+                printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --stat --verbose
+            case '/runs/export'
+                printf '%s\n' --debug --engine --help --json --no-color --no-input --output --quiet --verbose
             case '/runs/list'
                 printf '%s\n' --debug --engine --help --json --limit --no-color --no-input --quiet --verbose
             case '/runs/logs'

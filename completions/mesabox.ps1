@@ -10,7 +10,7 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
     $place = ''
     foreach ($word in $typed | Select-Object -Skip 1) {
         if ($word -ceq '--') { return }
-        if (@('/auth', '/auth/login', '/auth/logout', '/auth/status', '/completion', '/config', '/config/init', '/config/path', '/config/show', '/doctor', '/down', '/engine', '/engine/env', '/engine/logs', '/engine/reset', '/engine/start', '/engine/status', '/engine/stop', '/gc', '/go', '/help', '/key', '/key/list', '/key/mint', '/key/revoke', '/mount', '/repo', '/repo/cat', '/repo/create', '/repo/delete', '/repo/diff', '/repo/list', '/repo/log', '/repo/show', '/run', '/runs', '/runs/list', '/runs/logs', '/runs/show', '/sh', '/sprite', '/sprite/checkpoint', '/sprite/checkpoint/create', '/sprite/checkpoint/list', '/sprite/checkpoint/restore', '/sprite/destroy', '/sprite/list', '/sprite/show', '/sprite/up', '/unmount', '/version') -ccontains "$place/$word") { $place = "$place/$word" }
+        if (@('/auth', '/auth/login', '/auth/logout', '/auth/status', '/completion', '/config', '/config/init', '/config/path', '/config/show', '/doctor', '/down', '/engine', '/engine/env', '/engine/logs', '/engine/reset', '/engine/start', '/engine/status', '/engine/stop', '/gc', '/go', '/help', '/key', '/key/list', '/key/mint', '/key/revoke', '/mount', '/repo', '/repo/cat', '/repo/create', '/repo/delete', '/repo/diff', '/repo/list', '/repo/log', '/repo/show', '/run', '/runs', '/runs/apply', '/runs/diff', '/runs/export', '/runs/list', '/runs/logs', '/runs/show', '/sh', '/sprite', '/sprite/checkpoint', '/sprite/checkpoint/create', '/sprite/checkpoint/list', '/sprite/checkpoint/restore', '/sprite/destroy', '/sprite/list', '/sprite/show', '/sprite/up', '/unmount', '/version') -ccontains "$place/$word") { $place = "$place/$word" }
     }
     $words = switch -CaseSensitive -Exact ("$place " + $typed[-1]) {
             ' --engine' { 'auto'; 'local'; 'cloud' }
@@ -48,6 +48,9 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
             '/repo/log --engine' { 'auto'; 'local'; 'cloud' }
             '/repo/show --engine' { 'auto'; 'local'; 'cloud' }
             '/run --engine' { 'auto'; 'local'; 'cloud' }
+            '/runs/apply --engine' { 'auto'; 'local'; 'cloud' }
+            '/runs/diff --engine' { 'auto'; 'local'; 'cloud' }
+            '/runs/export --engine' { 'auto'; 'local'; 'cloud' }
             '/runs/list --engine' { 'auto'; 'local'; 'cloud' }
             '/runs/logs --stream' { 'stdout'; 'stderr' }
             '/runs/logs --engine' { 'auto'; 'local'; 'cloud' }
@@ -104,7 +107,10 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
             '/repo/log' { (MesaboxNames repos); '--bookmark'; '--debug'; '--engine'; '--help'; '--json'; '--limit'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/repo/show' { (MesaboxNames repos); '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/run' { (MesaboxNames sprites); '--debug'; '--engine'; '--env'; '--events'; '--help'; '--json'; '--ndjson'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--repo'; '--secret'; '--timeout'; '--tty'; '--verbose'; '--workdir' }
-            '/runs' { 'list'; 'logs'; 'show'; '--help' }
+            '/runs' { 'apply'; 'diff'; 'export'; 'list'; 'logs'; 'show'; '--help' }
+            '/runs/apply' { '--debug'; '--dry-run'; '--engine'; '--force'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
+            '/runs/diff' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--stat'; '--verbose' }
+            '/runs/export' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--output'; '--quiet'; '--verbose' }
             '/runs/list' { '--debug'; '--engine'; '--help'; '--json'; '--limit'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/runs/logs' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--stream'; '--verbose' }
             '/runs/show' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }

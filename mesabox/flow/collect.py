@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 from mesabox.clients.base import Change, DiffEntry, RepoHost, TreeEntry
 from mesabox.errors import MesaboxError
+<<<<<<< HEAD
 from mesabox.flow import scripts
 from mesabox.flow.asking import ask
+=======
+from mesabox.flow.patches import Missing, patch_between_trees, whole_patch
+>>>>>>> source
 from mesabox.flow.services import Services
-
-_DEEPEST = 10
-_SETTLE_LIMIT = 10.0
-_QUIET = 0.5
-_EMPTY_ROOT = "z" * 32
+from mesabox.flow.settling import head_of, settled, tree_at, with_sizes, written
+from mesabox.wire.mesa import VIRTUAL_ROOT_CHANGE_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,10 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """additions and deletions are lines, None when the service could not tell. patch is the unified diff, or None."""
+    """additions and deletions are lines, None when the service could not tell.
+
+    patch: as `git apply` takes it, whole but for the files in ``missing``; None when there is none.
+    """
 
     change_id: str
     commit_oid: str
@@ -36,32 +40,38 @@ class Changes:
     entries: tuple[DiffEntry, ...]
     additions: int | None
     deletions: int | None
-    patch: str | None = None
+    patch: bytes | None = None
+    missing: tuple[Missing, ...] = ()
 
 
 async def note_base(repos: RepoHost, repo: str, bookmark: str, change_id: str) -> Base:
-    """Before the mount. Where a service does not take a commit for a change id, the tree is noted as well."""
-    if change_id == _EMPTY_ROOT:
+    """Before the command. Where a service does not take a commit for a change id, the tree is noted as well."""
+    if change_id == VIRTUAL_ROOT_CHANGE_ID:
         return Base(bookmark, change_id, "", {})
     change = await repos.change(repo, change_id)
     try:
         await repos.diff(repo, change.commit_oid, change.commit_oid)
     except MesaboxError:
-        return Base(bookmark, change_id, change.commit_oid, await _tree(repos, repo, change_id))
+        return Base(bookmark, change_id, change.commit_oid, await tree_at(repos, repo, change_id))
     return Base(bookmark, change_id, change.commit_oid)
 
 
 async def collect(services: Services, repo: str, base: Base, *, sprite: str, folder: str) -> Changes:
     """Wait until Mesa has every file that was written in the mount, then compare."""
-    written, head = await asyncio.gather(_written(services, sprite, folder), _head(services.repos, repo, base.bookmark))
-    change = await _settled(services.repos, repo, base, written, head)
+    repos = services.repos
+    sizes, change = await asyncio.gather(written(services, sprite, folder), head_of(repos, repo, base.bookmark))
+    if sizes:
+        change = await settled(repos, repo, base.bookmark, change, with_sizes(sizes))
     if change is None or change.commit_oid == base.commit_oid:
-        return Changes(base.change_id, base.commit_oid, base.commit_oid, (), 0, 0, "")
+        return Changes(base.change_id, base.commit_oid, base.commit_oid, (), 0, 0, b"")
     if base.tree is None:
-        return await _by_commits(services.repos, repo, base, change)
-    return await _by_trees(services.repos, repo, base, change)
+        return await _compared(repos, repo, base, change, change.commit_oid)
+    if base.change_id == VIRTUAL_ROOT_CHANGE_ID:
+        return await _compared(repos, repo, base, change, change.id)
+    return await _by_trees(repos, repo, base, change)
 
 
+<<<<<<< HEAD
 async def _written(services: Services, sprite: str, folder: str) -> dict[str, int]:
     """path -> bytes of the files written since the mount, as the sprite sees them."""
     done = await ask(services.sandboxes, sprite, scripts.sh(scripts.WRITTEN, folder), timeout=30.0)
@@ -107,25 +117,28 @@ async def _by_commits(repos: RepoHost, repo: str, base: Base, change: Change) ->
         repos.diff(repo, before, change.commit_oid), repos.patch(repo, before, change.commit_oid)
     )
     return Changes(change.id, change.commit_oid, base.commit_oid, diff.entries, diff.additions, diff.deletions, patch)
+=======
+async def _compared(repos: RepoHost, repo: str, base: Base, change: Change, head: str) -> Changes:
+    """By the service's own diff. head: the commit, or where a service takes none the change."""
+    before = base.commit_oid or VIRTUAL_ROOT_CHANGE_ID
+    diff, text = await asyncio.gather(repos.diff(repo, before, head), repos.patch(repo, before, head))
+    patch = await whole_patch(repos, repo, text, diff, base=before, head=head)
+    lines = (diff.additions, diff.deletions)
+    return Changes(change.id, change.commit_oid, base.commit_oid, diff.entries, *lines, patch.data, patch.missing)
+>>>>>>> source
 
 
 async def _by_trees(repos: RepoHost, repo: str, base: Base, change: Change) -> Changes:
-    """From an empty repo the service's own diff tells all; else paths and kinds, without lines."""
-    if base.change_id == _EMPTY_ROOT:
-        diff, patch = await asyncio.gather(
-            repos.diff(repo, _EMPTY_ROOT, change.id), repos.patch(repo, _EMPTY_ROOT, change.id)
-        )
-        return Changes(change.id, change.commit_oid, "", diff.entries, diff.additions, diff.deletions, patch)
-    entries = _compare(base.tree or {}, await _tree(repos, repo, change.id))
-    return Changes(change.id, change.commit_oid, base.commit_oid, entries, None, None)
+    """Paths and kinds, without lines: of the old contents nothing but the oids is known."""
+    before, after = base.tree or {}, await tree_at(repos, repo, change.id)
+    patch = await patch_between_trees(repos, repo, before, after, head=change.id)
+    entries = _entries(before, after)
+    return Changes(
+        change.id, change.commit_oid, base.commit_oid, entries, None, None, patch.data, missing=patch.missing
+    )
 
 
-async def _tree(repos: RepoHost, repo: str, change_id: str) -> dict[str, TreeEntry]:
-    entries = await repos.tree(repo, change_id=change_id, depth=_DEEPEST)
-    return {entry.path: entry for entry in entries if entry.type != "dir"}
-
-
-def _compare(before: Mapping[str, TreeEntry], after: Mapping[str, TreeEntry]) -> tuple[DiffEntry, ...]:
+def _entries(before: Mapping[str, TreeEntry], after: Mapping[str, TreeEntry]) -> tuple[DiffEntry, ...]:
     def status(path: str) -> str:
         return "added" if path not in before else "deleted" if path not in after else "modified"
 

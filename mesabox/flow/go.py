@@ -175,7 +175,7 @@ class Go:
         if changes.patch is not None:
             patch = self.ledger.folder / "changes.patch"
             patch.touch(mode=0o600)
-            patch.write_text(changes.patch, encoding="utf-8", errors="surrogateescape")
+            patch.write_bytes(changes.patch)
         self.ledger.write(
             "changes",
             change_id=changes.change_id,

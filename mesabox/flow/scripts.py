@@ -106,6 +106,27 @@ exit 0
 """
 """argv: mount folder. Prints ``<bytes> ./path`` of each file written since the mount was made."""
 
+UNPACK = """set -u
+cd "$1" || exit 77
+tar -x -m -o -f - || exit 78
+stamp=$HOME/.local/share/mesa/.mesabox-mounted
+[ ! -e "$stamp" ] || : > "$stamp"
+"""
+"""argv: mount folder; stdin: a tar. Exit 77 no such folder, 78 tar failed. Times are those of now, so that WRITTEN
+would find the files; the stamp is renewed, so that it finds only what is written later.
+"""
+
+REMOVE = """cd "$1" || exit 77
+exec xargs -0 rm -rf --
+"""
+"""argv: mount folder; stdin: paths in it, a NUL behind each."""
+
+REMOVE_EMPTY = """cd "$1" || exit 77
+xargs -0 rmdir -- 2>/dev/null
+exit 0
+"""
+"""argv: mount folder; stdin: folders in it, a NUL behind each; one that has something left in it stays."""
+
 IN_MOUNT = """here=$HOME/.local/share/mesa/mnt/$0
 repo=$1; shift
 cd "$here" 2>/dev/null && {

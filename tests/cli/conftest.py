@@ -107,7 +107,7 @@ class FakeRepos:
         return Diff(base, head, (DiffEntry("a.txt", "modified", None, 1, 0),), 1, 0)
 
     async def patch(self, repo, base, head):
-        return "--- a/a.txt\n+++ b/a.txt\n"
+        return b"diff --git a/a.txt b/a.txt\n--- a/a.txt\n+++ b/a.txt\n@@ -1 +1,2 @@\n a\n+\xe9\n"
 
 
 class FakeSandboxes:

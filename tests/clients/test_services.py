@@ -98,7 +98,7 @@ async def test_changes_bookmarks_content_and_diffs(environ, name, signed):
         assert [(entry.path, entry.type) for entry in await mesa.tree(name, "dir")] == [("dir/a.txt", "file")]
         diff = await mesa.diff(name, repo.head_change_id, change.id)
         assert [(entry.path, entry.status, entry.additions) for entry in diff.entries] == [("dir/a.txt", "added", 2)]
-        assert "+one" in await mesa.patch(name, repo.head_change_id, change.id)
+        assert b"+one" in await mesa.patch(name, repo.head_change_id, change.id)
         await mesa.create_bookmark(name, "feat/x", change.id)
         assert {mark.name async for mark in mesa.bookmarks(name)} == {"main", "feat/x"}
         await mesa.delete_bookmark(name, "feat/x")

@@ -100,8 +100,8 @@ class FakeRepos:
         entries = () if base == head else (DiffEntry("made", "added", None, 1, 0),)
         return Diff(base, head, entries, len(entries), 0)
 
-    async def patch(self, repo: str, base: str, head: str) -> str:
-        return "diff --git a/made b/made\n"
+    async def patch(self, repo: str, base: str, head: str) -> bytes:
+        return b"diff --git a/made b/made\nnew file mode 100644\n--- /dev/null\n+++ b/made\n@@ -0,0 +1 @@\n+x\n"
 
 
 class FakeSandboxes:

@@ -10,7 +10,9 @@ from typer import Argument, Option
 
 from mesabox.cli._options import RepoName
 from mesabox.cli.repo._changes import base_of, change_named
+from mesabox.flow.patches import WholePatch, whole_patch
 from mesabox.switchboard import Switchboard
+from mesabox.ui.capture import as_text
 from mesabox.ui.result import Result, Table
 
 EXAMPLES = (
@@ -35,10 +37,12 @@ async def command(
         to = repo.head_change_id if head is None else await change_named(repos, name, head)
         since = await base_of(repos, repo, to) if base is None else await change_named(repos, name, base)
         diff = await repos.diff(name, since, to)
-        patch = "" if stat else await repos.patch(name, since, to)
+        text = b"" if stat else await repos.patch(name, since, to)
+        patch = await whole_patch(repos, name, text, diff, base=since, head=to) if not stat else WholePatch(b"")
     rows = [(entry.status, entry.path, entry.additions, entry.deletions) for entry in diff.entries]
     return Result(
-        data={"diff": diff, "patch": patch or None},
-        view=[Table(_COLUMNS, rows, empty="nothing changed") if stat else patch],
+        data={"diff": diff, **(as_text("patch", patch.data) if patch.data else {"patch": None})},
+        view=[Table(_COLUMNS, rows, empty="nothing changed") if stat else patch.data],
         quiet=[entry.path for entry in diff.entries],
+        notes=[f"not in the patch: {one.path}: {one.why}" for one in patch.missing],
     )

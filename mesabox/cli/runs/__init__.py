@@ -1,3 +1,3 @@
-"""The record of every run: list, show, logs."""
+"""The record of every run: list, show, logs, diff, apply, export."""
 
-EXAMPLES = ("mesabox runs list", "mesabox runs show 261123-151544-k3f9", "mesabox runs logs 261123-151544-k3f9")
+EXAMPLES = ("mesabox runs list", "mesabox runs show last", "mesabox runs diff last", "mesabox runs apply last")

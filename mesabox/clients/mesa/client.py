@@ -132,6 +132,10 @@ class MesaClient:
             replies.change, "POST", await self._path(repo, "changes"), f"change {base_change_id}", json=body
         )
 
+    async def update_change(self, repo: str, change_id: str, *, files: Sequence[Mapping[str, Any]]) -> Change:
+        path, subject = await self._path(repo, "changes", change_id), f"change {change_id} in repo {repo!r}"
+        return await self._json(replies.change, "PATCH", path, subject, json={"files": list(files)})
+
     async def read_file(self, repo: str, path: str, *, change_id: str | None = None) -> bytes:
         response = await self._http.send(
             "GET",
@@ -154,7 +158,7 @@ class MesaClient:
             replies.diff, "GET", await self._path(repo, "diff"), _changes(repo, base, head), params=params
         )
 
-    async def patch(self, repo: str, base: str, head: str) -> str:
+    async def patch(self, repo: str, base: str, head: str) -> bytes:
         response = await self._http.send(
             "GET",
             await self._path(repo, "diff"),
@@ -162,7 +166,7 @@ class MesaClient:
             params={"base_change_id": base, "head_change_id": head},
             headers={"Accept": "text/plain"},
         )
-        return response.text
+        return response.content
 
     async def request(self, method: str, path: str, **options: Any) -> Any:
         return await self._http.json(method, path, subject=path, **options)

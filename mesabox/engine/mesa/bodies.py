@@ -9,7 +9,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringCo
 
 from mesabox.engine.mesa.conflicts import ByHunk, Resolution, WholeFile
 from mesabox.engine.mesa.objects import is_bookmark_name
-from mesabox.engine.mesa.paths import check_path
 from mesabox.engine.mesa.problems import invalid
 from mesabox.wire.mesa import (
     KEY_TTL_SECONDS,
@@ -19,6 +18,7 @@ from mesabox.wire.mesa import (
     check_repo_name,
     parse_change_id,
 )
+from mesabox.wire.mesa_paths import check_path
 from mesabox.wire.mesa_tokens import Author
 
 _MOST_FILES = 10_000

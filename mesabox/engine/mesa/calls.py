@@ -1,6 +1,7 @@
 """One request as the endpoints see it: who asks, of which repo, with which parameters and body."""
 
 import asyncio
+import re
 import sys
 import traceback
 import uuid
@@ -22,6 +23,7 @@ from mesabox.wire.mesa_tokens import b64url, b64url_decode
 
 MOST_BODY = 64 << 20
 _MOST_ITEMS = 100
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _USUAL_ITEMS = 50
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -77,6 +79,11 @@ class Call:
             return None if text is None else parse_change_id(text)
         except ValueError as error:
             raise invalid(name, str(error)) from None
+
+    def query_revision(self, name: str) -> str | None:
+        """A change id; or a commit, which tells two states of one change apart (not in the published schema)."""
+        text = self.query(name)
+        return text if text is not None and _COMMIT.fullmatch(text) else self.query_change_id(name)
 
     def prefers(self, media_type: str) -> bool:
         """Whether the client named this type, and not JSON before it."""

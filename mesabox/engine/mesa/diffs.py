@@ -28,9 +28,14 @@ class DiffRequest:
 
 
 def patch_text(objects: Objects, base: Change, head: Change) -> bytes:
-    """Every changed path; conflicted ones as they stand in the tree, with their markers."""
-    diff = objects.diff(base.tree_oid, head.tree_oid)
-    return b"".join(patch.data for patch in diff if patch is not None)
+    """Every changed path; conflicted ones as they stand in the tree, with their markers.
+
+    A file that became a symlink is deleted and then added, which `git apply` takes.
+    """
+    diff = objects.diff(base.tree_oid, head.tree_oid, type_changes=False)
+    patches = [patch for patch in diff if patch is not None]
+    patches.sort(key=lambda patch: (patch.delta.new_file.path, patch.delta.status != DeltaStatus.DELETED))
+    return b"".join(patch.data for patch in patches)
 
 
 def diff_json(objects: Objects, wanted: DiffRequest) -> dict[str, Any]:

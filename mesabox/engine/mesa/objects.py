@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pygit2
-from pygit2.enums import ConfigLevel, DiffOption, FileMode, MergeFlag, ObjectType
+from pygit2.enums import ConfigLevel, DeltaStatus, DiffOption, FileMode, MergeFlag, ObjectType
 
 from mesabox.engine.mesa.packs import write_pack
 from mesabox.wire.mesa import EMPTY_TREE_OID
@@ -169,11 +169,17 @@ class Objects:
     def write_index(self, index: pygit2.Index) -> str:
         return str(index.write_tree(self._repo))
 
-    def diff(self, before: str, after: str) -> pygit2.Diff:
-        """With renames found."""
-        diff = self._compared(before, after)
+    def diff(self, before: str, after: str, *, type_changes: bool = True) -> pygit2.Diff:
+        """With renames found. type_changes: as one delta, not as a deletion and an addition of the same path.
+
+        libgit2 also finds that a file was moved to where a symlink was, in two deltas of that path; git, which would
+        not, refuses them. Then no renames are told.
+        """
+        diff = self._compared(before, after, type_changes=type_changes)
         diff.find_similar()
-        return diff
+        moved = {delta.new_file.path for delta in diff.deltas if delta.status == DeltaStatus.RENAMED}
+        gone = {delta.old_file.path for delta in diff.deltas if delta.status == DeltaStatus.DELETED}
+        return self._compared(before, after, type_changes=type_changes) if moved & gone else diff
 
     def point(self, bookmark: str, commit: str | None) -> None:
         """Keep ``refs/heads/<bookmark>`` beside the record, so that the folder is an ordinary git repository too."""
@@ -191,9 +197,9 @@ class Objects:
     def _tree(self, oid: str) -> pygit2.Tree:
         return self._repo[oid].peel(pygit2.Tree)
 
-    def _compared(self, before: str, after: str) -> pygit2.Diff:
-        """A file that became a symlink is one delta, not two of the same path."""
-        return self._tree(before).diff_to_tree(self._tree(after), flags=DiffOption.INCLUDE_TYPECHANGE)
+    def _compared(self, before: str, after: str, *, type_changes: bool = True) -> pygit2.Diff:
+        flags = DiffOption.INCLUDE_TYPECHANGE if type_changes else DiffOption.NORMAL
+        return self._tree(before).diff_to_tree(self._tree(after), flags=flags)
 
     def close(self) -> None:
         self._repo.free()

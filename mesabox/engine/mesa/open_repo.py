@@ -23,9 +23,9 @@ class OpenRepo:
         self._evolved: dict[str, Change] = {}
         self._export([name for name, _ in self.bookmarks.all()])
 
-    def change(self, change_id: str | None, repo: Repo) -> Change:
-        """None: where the default bookmark is."""
-        return self.history.get(change_id or self.bookmarks.get(repo.default_bookmark))
+    def change(self, revision: str | None, repo: Repo) -> Change:
+        """revision: a change id, or a commit's 40 hex digits. None: where the default bookmark is."""
+        return self.history.at(revision or self.bookmarks.get(repo.default_bookmark))
 
     def evolve(self, change: Change, tree: str, by: By) -> Change:
         return self.note(self.history.evolve(change, tree, by))

@@ -15,12 +15,12 @@ from mesabox.engine.mesa.open_repo import OpenRepo
 from mesabox.engine.mesa.problems import Problem
 from mesabox.engine.mesa.repos import Repo
 from mesabox.engine.mesa.service import Mesa
-from mesabox.engine.mounts.ignore import BUILT_IN
 from mesabox.engine.mounts.live_tree import Attachment, LiveTree, described
 from mesabox.engine.mounts.requests import MountRequest, OrgRequest, Refused, Revision, credentials, mount_request
 from mesabox.engine.mounts.trees import Trees
 from mesabox.engine.sandbox.host import Sandbox, SandboxGone, SandboxHost
 from mesabox.wire.mesa import permits
+from mesabox.wire.mesa_ignore import BUILT_IN
 
 Target = tuple[str, Grant, Repo, Revision]
 """(path, grant, repo, revision) of a mount to be made."""

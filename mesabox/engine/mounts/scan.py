@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from io import FileIO
 
 from mesabox.engine.mesa.objects import Edits, Entry, Objects
-from mesabox.engine.mesa.paths import can_hold
 from mesabox.engine.mounts.hashes import Known, Stamp
-from mesabox.engine.mounts.ignore import BUILT_IN, MOST_RULES_TEXT, Rules, is_ignored, parse_rules
 from mesabox.engine.mounts.placing import BENEATH, is_temporary
 from mesabox.engine.sandbox import syscalls
+from mesabox.wire.mesa_ignore import BUILT_IN, MOST_RULES_TEXT, Rules, is_ignored, parse_rules
+from mesabox.wire.mesa_paths import can_hold
 
 MOST_FILE = 2 << 30
 """Bytes; a larger file stays local, and the commit keeps what it had."""

@@ -1,5 +1,5 @@
 import pytest
-from mesa_service import ROOT, encoded
+from mesa_service import ROOT, edits, encoded
 
 
 @pytest.fixture
@@ -77,3 +77,13 @@ async def test_metadata_filters_drop_what_has_none(service, tree):
     assert (await service.get("work/content", **{"metadata[tag]": "x"}))["entries"] == []
     assert (await service.get("work/content", tag="x"))["entries"] == []
     assert (await service.get("work/content", path="run.sh", tag="x"))["type"] == "file"
+
+
+async def test_what_a_change_held_at_a_commit(service):
+    await service.repo()
+    change_id = await service.change(a="1", d__b="2")
+    before = (await service.get(f"work/changes/{change_id}"))["current_commit_oid"]
+    await service.patch(f"work/changes/{change_id}", files=edits(a="one", d__b=None))
+    assert await service.cat("a", before) == b"1" and await service.cat("a", change_id) == b"one"
+    assert (await service.paths(before), await service.paths(change_id)) == (["a", "d/b"], ["a"])
+    assert await service.cat("a", "0" * 40) is None

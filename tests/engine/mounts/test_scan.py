@@ -4,11 +4,11 @@ import time
 import pytest
 
 from mesabox.engine.mesa.objects import Objects
-from mesabox.engine.mounts.ignore import Rules, is_ignored
 from mesabox.engine.mounts.placing import Placer
 from mesabox.engine.mounts.scan import Lower, Scanner
 from mesabox.engine.removal import remove_folder
 from mesabox.wire.mesa import EMPTY_TREE_OID
+from mesabox.wire.mesa_ignore import Rules, is_ignored
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ _KNOWN_QUERY = {"change_id", "path", "depth"}
 
 
 async def get_content(call: Call) -> Response:
-    change_id, path = call.query_change_id("change_id"), path_in_query(call.query("path"))
+    revision, path = call.query_revision("change_id"), path_in_query(call.query("path"))
     depth = call.query_number("depth", range(11), 1)
     raw, filtered = call.prefers(_BYTES), _names_metadata(call)
 
     def read(repo: OpenRepo) -> Response:
-        change = repo.change(change_id, call.repo)
+        change = repo.change(revision, call.repo)
         entry = repo.objects.entry(change.tree_oid, path)
         if entry is None:
             raise not_found(f"path '{path}'")

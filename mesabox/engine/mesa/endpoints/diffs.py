@@ -1,15 +1,11 @@
 """The difference of two changes."""
 
-import re
-
 from starlette.responses import JSONResponse, Response
 
 from mesabox.engine.mesa.calls import Call
 from mesabox.engine.mesa.diffs import DiffRequest, diff_json, patch_text
 from mesabox.engine.mesa.open_repo import OpenRepo
 from mesabox.engine.mesa.problems import invalid
-
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 async def get_diff(call: Call) -> Response:
@@ -27,9 +23,6 @@ async def get_diff(call: Call) -> Response:
 
 
 def _required(call: Call, name: str) -> str:
-    """A change id; or a commit, which tells two states of one change apart (not in the published schema)."""
-    if _COMMIT.fullmatch(text := call.query(name) or ""):
-        return text
-    if (change_id := call.query_change_id(name)) is None:
+    if (revision := call.query_revision(name)) is None:
         raise invalid(name, "is required")
-    return change_id
+    return revision
