@@ -1,12 +1,13 @@
 """What the commands of the flow share: their options, the record they write in, and how a run meets the terminal."""
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated
 
 from typer import Option
 
-from mesabox.errors import UsageProblem
+from mesabox.errors import ExitCode, UsageProblem
 from mesabox.flow.command import Command, run_command
 from mesabox.flow.go import Go
 from mesabox.flow.interrupts import Interrupts
@@ -80,7 +81,8 @@ class Attempt:
         async with self.board.services() as services:
             command = self.command.in_mount(await services.repos.org(), repo) if repo else self.command
             with self._interrupts(console) as interrupts:
-                ended = await run_command(
+                started = time.monotonic()
+                work = run_command(
                     services.flow,
                     sprite,
                     command,
@@ -88,7 +90,11 @@ class Attempt:
                     interrupts=interrupts,
                     limit=self.command.timeout,
                 )
-        data = {"sprite": sprite, "seconds": round(ended.seconds, 4), **console.captured()}
+                ended = await interrupts.unless_ended(work)
+        seconds = ended.seconds if ended else time.monotonic() - started
+        data = {"sprite": sprite, "seconds": round(seconds, 4), **console.captured()}
+        if interrupts.exit_code is not None or ended is None:
+            return Result(data=data, exit_code=interrupts.exit_code or ExitCode.INTERRUPTED, failed_by="signal")
         return Result(data=data, exit_code=ended.exit_code, failed_by=ended.failed_by)
 
     def _interrupts(self, console: Console) -> Interrupts:
@@ -97,9 +103,12 @@ class Attempt:
 
         def farewell() -> None:
             console.give_back()
-            streams.stderr.line("left at once; what this run made is still there. Remove it: mesabox gc")
+            self.board.reporter.close()
+            streams.stderr.talk("left at once; what this run made is still there. Remove it: mesabox gc")
 
-        return Interrupts(on_terminal=on_terminal, farewell=farewell)
+        interrupts = Interrupts(on_terminal=on_terminal, farewell=farewell)
+        console.stuck = interrupts.give_up if self.command.argv else None
+        return interrupts
 
     def _ledger(self, services: Services, plan: Plan) -> Ledger:
         runs = self.board.paths.runs
