@@ -7,6 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
+from mesabox.config.env_files import variables_of
 from mesabox.errors import ExitCode, UsageProblem
 from mesabox.flow.command import Command, run_command
 from mesabox.flow.go import Go
@@ -22,6 +23,10 @@ from mesabox.ui.terminal import Console
 EnvironmentOption = Annotated[
     list[str] | None,
     Option("--env", "-e", metavar="K=V", help="Set a variable; NAME passes it on.", show_default=False),
+]
+EnvironmentFileOption = Annotated[
+    list[str] | None,
+    Option("--env-file", metavar="FILE", help="Set the variables of a file, as docker does.", show_default=False),
 ]
 SecretOption = Annotated[
     list[str] | None,
@@ -47,6 +52,7 @@ class Attempt:
         tty: bool | None,
         timeout: float | None,
         secret: Sequence[str] | None = None,
+        env_file: Sequence[str] | None = None,
     ) -> None:
         streams = board.streams
         lent = streams.stdin_terminal and streams.stdout.terminal if tty is None else tty
@@ -56,7 +62,7 @@ class Attempt:
                 "no command was given, and there is no terminal for a shell",
                 fix="put the command behind --, as in: mesabox go -- make test",
             )
-        given = environment_of(env or (), board.local_environment())
+        given = variables_of(env_file or (), local := board.local_environment()) | environment_of(env or (), local)
         terminal = streams.remote_terminal if size else {}
         self.board = board
         self.command = Command(
