@@ -154,7 +154,7 @@ function __mesabox_words
             case '/config/show'
                 printf '%s\n' --debug --engine --help --json --no-color --no-input --origin --quiet --verbose
             case '/doctor'
-                printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --verbose
+                printf '%s\n' --bundle --debug --engine --help --json --no-color --no-input --quiet --verbose
             case '/down'
                 __mesabox_names sprites
                 printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --repos --verbose --yes
@@ -175,7 +175,7 @@ function __mesabox_words
             case '/gc'
                 printf '%s\n' --debug --dry-run --engine --help --json --no-color --no-input --quiet --verbose
             case '/go'
-                printf '%s\n' --bookmark --debug --engine --env --events --help --isolation --json --keep --ndjson --no-color --no-input --no-tty --quiet --repo --secret --sprite --timeout --tty --verbose --workdir
+                printf '%s\n' --bookmark --debug --engine --env --env-file --events --help --isolation --json --keep --ndjson --no-color --no-input --no-tty --quiet --repo --secret --sprite --timeout --tty --verbose --workdir
             case '/help'
                 printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --verbose
             case '/key'
@@ -213,7 +213,7 @@ function __mesabox_words
                 printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --verbose
             case '/run'
                 __mesabox_names sprites
-                printf '%s\n' --debug --engine --env --events --help --json --ndjson --no-color --no-input --no-tty --quiet --repo --secret --timeout --tty --verbose --workdir
+                printf '%s\n' --debug --engine --env --env-file --events --help --json --ndjson --no-color --no-input --no-tty --quiet --repo --secret --timeout --tty --verbose --workdir
             case '/runs'
                 printf '%s\n' apply diff export list logs show --help
             case '/runs/apply'
@@ -230,7 +230,7 @@ function __mesabox_words
                 printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --verbose
             case '/sh'
                 __mesabox_names sprites
-                printf '%s\n' --debug --engine --env --help --json --no-color --no-input --no-tty --quiet --secret --tty --verbose --workdir
+                printf '%s\n' --debug --engine --env --env-file --help --json --no-color --no-input --no-tty --quiet --secret --tty --verbose --workdir
             case '/sprite'
                 printf '%s\n' checkpoint destroy list show up --help
             case '/sprite/checkpoint'

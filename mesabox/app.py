@@ -1,6 +1,7 @@
 """The front door: argv -> exit code; every error that can end the process ends here."""
 
 import errno
+import os
 import sys
 
 from mesabox import __version__
@@ -34,27 +35,32 @@ def main(argv: "list[str] | None" = None, streams: "Streams | None" = None) -> i
     """Runs one command line to its exit code. streams: the outside world, the process's own by default."""
     words = sys.argv[1:] if argv is None else list(argv)
     if words == ["--version"] and streams is None:
-        print(f"mesabox {__version__}")
-        return 0
+        try:
+            os.write(1, f"mesabox {__version__}\n".encode())
+            return 0
+        except OSError:  # told below, as of every other answer
+            words = ["version"]
     from mesabox.ui.streams import Streams
 
     outside = streams or Streams.real()
     try:
-        return _answer(["version", *words[1:]] if words[:1] == ["--version"] else words, outside)
+        return _answer(_version(words) or words, outside)
     except BrokenPipeError:
-        outside.forget_stdout()
         return SIGPIPE_EXIT
-    except OSError as failure:  # of stdout itself: all others have been answered
-        outside.forget_stdout()
-        outside.stderr.line(f"error: the answer cannot be written\n  why: {failure.strerror}")
-        return 1
+
+
+def _version(words: "list[str]") -> "list[str] | None":
+    """``--version`` among flags alone is the command of that name."""
+    if "--version" not in words or not all(word.startswith("-") for word in words):
+        return None
+    return ["version", *(word for word in words if word != "--version")]
 
 
 def _answer(words: "list[str]", outside: "Streams") -> int:
     from mesabox.cli._options import Flags, HelpWanted
     from mesabox.cli._tree import flags_of_refusal, manner_of_refusal, read
     from mesabox.flow.redaction import Redactor
-    from mesabox.ui.render import said
+    from mesabox.ui.render import printable, said
 
     flags, call, board, redactor = Flags.glimpse(words), None, None, Redactor(_masking(outside))
     manner = flags.manner()
@@ -73,12 +79,18 @@ def _answer(words: "list[str]", outside: "Streams") -> int:
         if call is None:
             flags, manner = flags_of_refusal(failure, words), manner_of_refusal(failure, words)
         if flags.debug:
-            outside.stderr.write(said(outside, redactor.text(_traceback(failure))))
+            outside.stderr.talk(said(outside, printable(redactor.text(_traceback(failure)))))
         command, result = _failed(failure, call, redactor)
     if board is None and manner.ndjson:
         board = _switchboard(command, flags, manner, outside, redactor)
     streams = outside.told(no_color=flags.no_color, no_input=flags.no_input)
-    _show(streams, manner, command, result.redacted(redactor), board)
+    try:
+        _show(streams, manner, command, result.redacted(redactor), board)
+    except BrokenPipeError:
+        raise
+    except OSError as failure:  # of stdout itself: all others have been answered
+        outside.stderr.talk(f"error: the answer cannot be written\n  why: {failure.strerror}")
+        return 125 if command in RUNS_A_COMMAND else 1
     return int(result.exit_code)
 
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mesabox.config.environment import engine_environment, process_environment
@@ -75,9 +74,9 @@ class Switchboard:
 
     @cached_property
     def paths(self) -> Paths:
-        from mesabox.config.paths import paths_for
+        from mesabox.config.paths import paths_for, working_folder
 
-        return paths_for(self.local_environment(), Path.cwd())
+        return paths_for(self.local_environment(), working_folder())
 
     @cached_property
     def settings(self) -> Settings:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 OUR_WORDS = "mesabox.our_words"
 """In a context's ``meta``: the words before those of the user's own program."""
 _COMMON = "Options of every command"
+_ANY_BYTES = frozenset({"argv", "env", "secret", "events", "key_file", "env_file", "bundle"})
+"""Words of another program, and paths of this machine: they need not be UTF-8."""
 _EVENT_FLAGS: Mapping[str, tuple[Any, Any]] = {"ndjson": (Ndjson, False), "events": (Events, None)}
 CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
@@ -106,11 +108,21 @@ def _parsed(function: Callable[..., Any], path: str, more: Mapping[str, tuple[An
         manner = replace(flags.manner(), **{name: values.pop(name) for name in more})
         if manner.json and manner.ndjson:
             raise typer.BadParameter("--json is one object, --ndjson one a line: give one of them", ctx=context)
+        for name, value in values.items():
+            _must_be_utf8(name, value, context)
         return Call(path, function, values, flags, manner)
 
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     wanted = [*(p.replace(kind=CONTEXT.kind) for p in own), *(_flag(name, *one) for name, one in more.items())]
     return with_signature(call, [CONTEXT, *wanted, *flag_parameters()])
+
+
+def _must_be_utf8(name: str, value: Any, context: typer.Context) -> None:
+    """Names and the like travel as text: what cannot is refused before a service is asked."""
+    for word in (value if isinstance(value, list) else [value]) if name not in _ANY_BYTES else ():
+        if isinstance(word, str) and any("\ud800" <= character <= "\udfff" for character in word):
+            shown = repr(word.encode("utf-8", "surrogateescape"))[1:]
+            raise typer.BadParameter(f"{shown} is not UTF-8", ctx=context)
 
 
 def flag_parameters() -> list[inspect.Parameter]:

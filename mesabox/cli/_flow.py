@@ -1,12 +1,14 @@
 """What the commands of the flow share: their options, the record they write in, and how a run meets the terminal."""
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated
 
 from typer import Option
 
-from mesabox.errors import UsageProblem
+from mesabox.config.env_files import variables_of
+from mesabox.errors import ExitCode, UsageProblem
 from mesabox.flow.command import Command, run_command
 from mesabox.flow.go import Go
 from mesabox.flow.interrupts import Interrupts
@@ -21,6 +23,10 @@ from mesabox.ui.terminal import Console
 EnvironmentOption = Annotated[
     list[str] | None,
     Option("--env", "-e", metavar="K=V", help="Set a variable; NAME passes it on.", show_default=False),
+]
+EnvironmentFileOption = Annotated[
+    list[str] | None,
+    Option("--env-file", metavar="FILE", help="Set the variables of a file, as docker does.", show_default=False),
 ]
 SecretOption = Annotated[
     list[str] | None,
@@ -46,6 +52,7 @@ class Attempt:
         tty: bool | None,
         timeout: float | None,
         secret: Sequence[str] | None = None,
+        env_file: Sequence[str] | None = None,
     ) -> None:
         streams = board.streams
         lent = streams.stdin_terminal and streams.stdout.terminal if tty is None else tty
@@ -55,7 +62,7 @@ class Attempt:
                 "no command was given, and there is no terminal for a shell",
                 fix="put the command behind --, as in: mesabox go -- make test",
             )
-        given = environment_of(env or (), board.local_environment())
+        given = variables_of(env_file or (), local := board.local_environment()) | environment_of(env or (), local)
         terminal = streams.remote_terminal if size else {}
         self.board = board
         self.command = Command(
@@ -80,7 +87,8 @@ class Attempt:
         async with self.board.services() as services:
             command = self.command.in_mount(await services.repos.org(), repo) if repo else self.command
             with self._interrupts(console) as interrupts:
-                ended = await run_command(
+                started = time.monotonic()
+                work = run_command(
                     services.flow,
                     sprite,
                     command,
@@ -88,7 +96,11 @@ class Attempt:
                     interrupts=interrupts,
                     limit=self.command.timeout,
                 )
-        data = {"sprite": sprite, "seconds": round(ended.seconds, 4), **console.captured()}
+                ended = await interrupts.unless_ended(work)
+        seconds = ended.seconds if ended else time.monotonic() - started
+        data = {"sprite": sprite, "seconds": round(seconds, 4), **console.captured()}
+        if interrupts.exit_code is not None or ended is None:
+            return Result(data=data, exit_code=interrupts.exit_code or ExitCode.INTERRUPTED, failed_by="signal")
         return Result(data=data, exit_code=ended.exit_code, failed_by=ended.failed_by)
 
     def _interrupts(self, console: Console) -> Interrupts:
@@ -97,9 +109,12 @@ class Attempt:
 
         def farewell() -> None:
             console.give_back()
-            streams.stderr.line("left at once; what this run made is still there. Remove it: mesabox gc")
+            self.board.reporter.close()
+            streams.stderr.talk("left at once; what this run made is still there. Remove it: mesabox gc")
 
-        return Interrupts(on_terminal=on_terminal, farewell=farewell)
+        interrupts = Interrupts(on_terminal=on_terminal, farewell=farewell)
+        console.stuck = interrupts.give_up if self.command.argv else None
+        return interrupts
 
     def _ledger(self, services: Services, plan: Plan) -> Ledger:
         runs = self.board.paths.runs

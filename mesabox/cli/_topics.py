@@ -25,6 +25,10 @@ The others exit with
   6   this machine or service cannot do it
   70  a bug of ours: the message names a log file
   75  try again later
+
+Examples:
+  mesabox go -- make test; echo $?
+  mesabox go --json -- make test | jq '{exit_code, failed_by, code: .error.code}'
 """
 
 _OUTPUT = """\
@@ -54,7 +58,14 @@ command, timeout, signal, service, mesabox, or null.
 
 Types: start, note, warning, phase (started, done, failed), making, made, removed, kept, output (data_encoding is base64
 where it is not UTF-8), exit, changes, and at last end. Others may be added. Secrets in events, errors and the record
-appear as ***; a command's own output in a terminal, a pipe or data.stdout is left as it is.
+appear as ***; a command's own output in a terminal, a pipe or data.stdout is left as it is. A byte of a name that is
+no UTF-8 is U+FFFD in JSON.
+
+Examples:
+  sprite=$(mesabox sprite up builder -q)
+  mesabox repo list --json | jq -r '.data[].name'
+  mesabox go --ndjson -- make test | jq -c 'select(.type == "phase")'
+  mesabox go --events run.ndjson -- make test
 """
 
 _CI = """\
@@ -71,7 +82,16 @@ it goes to the log itself, so that $(mesabox run ...), pipes and files get the c
 A job that is cancelled (INT, TERM, then KILL) leaves nothing behind: the first signal starts the teardown, and what a
 KILL prevents is ended by the limit inside the sprite and by the key's lifetime. `mesabox gc` removes the rest.
 
+On a terminal the first Ctrl-C is the command's own, the second starts the teardown, the third leaves at once and says
+how to remove what is left. While a command has the terminal, Ctrl-C is its key like any other; the second counts when
+the command did nothing about the first for a second or more.
+
 Where the runner forbids user namespaces and is thrown away anyway: MESABOX_ISOLATION=none.
+
+Examples:
+  mesabox go --json --timeout 30m -- make test > run.json
+  mesabox go --secret NPM_TOKEN --events run.ndjson -- npm publish
+  mesabox gc     # as the last step of a job, whatever became of the others
 """
 
 _CONFIG = """\
@@ -90,6 +110,10 @@ setting. A project's file may come from someone else, so isolation and the servi
   [go]
   repo = "agent-workspace"
   timeout = "30m"
+
+Examples:
+  mesabox config show --origin
+  mesabox config init && $EDITOR "$(mesabox config path -q)"
 """
 
 _ENGINE = """\
@@ -104,6 +128,11 @@ The local engine speaks both services' own protocols on 127.0.0.1, so that their
 
 It starts by itself, keeps its state (mesabox config path) and ends when it is idle. `mesabox doctor` says whether this
 machine can isolate sandboxes, and what mends it when not.
+
+Examples:
+  mesabox doctor
+  mesabox --engine local go -- make test
+  mesabox engine logs -n 20
 """
 
 
@@ -116,6 +145,14 @@ is kept. Neither they nor a --secret are taken from the command line, which ever
   pass show it | mesabox go --secret TOKEN=- ...
 
 Its value is in the environment of that command alone: not in an argument, a URL, a log, or the run's record.
+
+What is no secret goes with -e NAME, -e NAME=VALUE or --env-file FILE (KEY=VALUE lines, # comments, KEY alone passes it
+on; -e goes before it).
+
+Examples:
+  MESABOX_ENGINE=local mesabox go -- make test
+  mesabox auth login mesa --with-token < key.txt
+  mesabox go --env-file .env --secret NPM_TOKEN -- make test
 """
 
 _FAULTS = """\

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from mesabox.cli._flow import Attempt, EnvironmentOption, SecretOption, TtyOption, WorkdirOption
+from mesabox.cli._flow import Attempt, EnvironmentFileOption, EnvironmentOption, SecretOption, TtyOption, WorkdirOption
 from mesabox.flow.plan import Plan, limit_of
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
@@ -37,13 +37,16 @@ async def command(
         Literal["auto", "none"] | None, Option(help="none: plain processes, no sandbox.", show_default=False)
     ] = None,
     env: EnvironmentOption = None,
+    env_file: EnvironmentFileOption = None,
     secret: SecretOption = None,
     workdir: WorkdirOption = None,
     tty: TtyOption = None,
 ) -> Result:
     board = board.with_settings(isolation=isolation) if isolation else board
     wanted = board.settings.go
-    attempt = Attempt(board, tuple(argv or ()), env, workdir, tty, limit_of(timeout or wanted.timeout), secret)
+    attempt = Attempt(
+        board, tuple(argv or ()), env, workdir, tty, limit_of(timeout or wanted.timeout), secret, env_file
+    )
     plan = Plan(
         command=attempt.command,
         repo=repo or wanted.repo,

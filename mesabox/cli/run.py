@@ -4,7 +4,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mesabox.cli._flow import Attempt, EnvironmentOption, SecretOption, TtyOption, WorkdirOption
+from mesabox.cli._flow import Attempt, EnvironmentFileOption, EnvironmentOption, SecretOption, TtyOption, WorkdirOption
 from mesabox.cli._options import SpriteName
 from mesabox.flow.plan import limit_of
 from mesabox.switchboard import Switchboard
@@ -27,9 +27,10 @@ async def command(
     repo: Annotated[str | None, Option(help="Start in this repo's mount.", show_default=False)] = None,
     timeout: Annotated[str, Option(help="The command's limit: 30m, 1h, none.")] = "none",
     env: EnvironmentOption = None,
+    env_file: EnvironmentFileOption = None,
     secret: SecretOption = None,
     workdir: WorkdirOption = None,
     tty: TtyOption = None,
 ) -> Result:
-    attempt = Attempt(board, tuple(argv or ()), env, workdir, tty, limit_of(timeout), secret)
+    attempt = Attempt(board, tuple(argv or ()), env, workdir, tty, limit_of(timeout), secret, env_file)
     return await attempt.run(sprite, repo)

@@ -51,7 +51,7 @@ def paths_for(environ: Mapping[str, str], folder: Path) -> Paths:
         home = Path(text).absolute()
         return Paths(home / "config.toml", home / "state", home / "cache", _runtime(home / "run", home), project)
     config, state, cache = (
-        _xdg(environ, name) or Path.home() / usual / "mesabox"
+        _xdg(environ, name) or _home() / usual / "mesabox"
         for name, usual in (
             ("XDG_CONFIG_HOME", ".config"),
             ("XDG_STATE_HOME", ".local/state"),
@@ -59,6 +59,15 @@ def paths_for(environ: Mapping[str, str], folder: Path) -> Paths:
         )
     )
     return Paths(config / "config.toml", state, cache, _runtime(_xdg(environ, "XDG_RUNTIME_DIR"), state), project)
+
+
+def working_folder() -> Path:
+    """Failed when somebody removed it meanwhile."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        why, fix = "it was removed, or moved away", "cd to one that is there"
+        raise Failed("the working folder is gone", why=why, fix=fix, code="no_working_folder") from None
 
 
 def ours(folder: Path) -> Path:
@@ -80,13 +89,24 @@ def ours(folder: Path) -> Path:
 def keep_crash_log(text: str) -> Path | None:
     """Writes what a bug left behind, 0600 under the state folder. None where even that cannot be written."""
     try:
-        state = ours(paths_for(process_environment(), Path.cwd()).state)
+        state = ours(paths_for(process_environment(), working_folder()).state)
         path = state / f"crash-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.log"
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as log:
             log.write(text)
     except (OSError, Failed):
         return None
     return path
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        why, fix = (
+            "HOME is not set, and this user is not in /etc/passwd",
+            "set HOME or MESABOX_HOME to a folder of yours",
+        )
+        raise Failed("there is no home folder", why=why, fix=fix, code="no_home") from None
 
 
 def _xdg(environ: Mapping[str, str], name: str) -> Path | None:

@@ -138,10 +138,11 @@ def _keyring() -> KeyringBackend | None:
     """The OS's keyring, when one works here. Imported now: it takes longer than most commands."""
     try:
         import keyring
-    except ImportError:
+
+        backend = keyring.get_keyring()
+        return backend if backend.priority >= _LEAST_PRIORITY else None
+    except Exception:  # not installed; or its own settings name a backend that is not there, or does not load
         return None
-    backend = keyring.get_keyring()
-    return backend if backend.priority >= _LEAST_PRIORITY else None
 
 
 def _forget_in_keyring(user: str) -> None:

@@ -4,24 +4,28 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from types import TracebackType
+from typing import TypeVar
 
 from mesabox.clients.base import Execution
 from mesabox.errors import MesaboxError
 
 GRACE = 2.0
-"""Seconds a command has, after a signal that no terminal sent, before teardown starts by itself."""
+"""Seconds a command has, after a signal that no Ctrl-C sent, before teardown starts by itself."""
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PASSED = (signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+
+T = TypeVar("T")
 
 
 class Interrupts:
     """A context around a run. ``received`` is the first ending signal, None while there was none.
 
-    The first one is passed to the command, if one runs, and on a terminal that is all; the second starts the
-    teardown by cancelling the run's task; the third leaves at once, after ``farewell``.
+    The first one is passed to the command, if one runs, and for a Ctrl-C on a terminal that is all; the second starts
+    the teardown by cancelling the run's task; the third leaves at once, after ``farewell``. A terminal that hangs up
+    may say so more than once: that is never a wish to leave at once.
     """
 
     def __init__(self, *, on_terminal: bool, farewell: Callable[[], None]) -> None:
@@ -29,6 +33,7 @@ class Interrupts:
         self._on_terminal = on_terminal
         self._farewell = farewell
         self._count = 0
+        self._cancelled = False
         self._task: asyncio.Task[object] | None = None
         self._execution: Execution | None = None
         self._passing: set[asyncio.Task[None]] = set()
@@ -43,9 +48,15 @@ class Interrupts:
         return self
 
     def __exit__(self, _: type | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        self.finished()
         loop = asyncio.get_running_loop()
         for number in (*_ENDING, *_PASSED):
             loop.remove_signal_handler(number)
+
+    @property
+    def exit_code(self) -> int | None:
+        """A signal to mesabox is the answer, whatever the command said."""
+        return None if self.received is None else 128 + self.received
 
     @contextlib.contextmanager
     def lent_to(self, execution: Execution) -> Iterator[None]:
@@ -56,14 +67,32 @@ class Interrupts:
         finally:
             self._execution = None
 
+    async def unless_ended(self, work: Awaitable[T]) -> T | None:
+        """What ``work`` comes to; None when it was a signal of ours that ended it."""
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not self._cancelled:
+                raise
+            self.answered()
+            return None
+        finally:
+            self.finished()
+
+    def give_up(self) -> None:
+        """What a second Ctrl-C does, for keys that are the command's own and never come as signals."""
+        self.received = self.received or signal.SIGINT
+        self._count = max(self._count, 2)
+        self._tear_down()
+
     def _end(self, number: signal.Signals) -> None:
         self._count += 1
         self.received = self.received or number
         if self._count == 1 and self._execution:
             self._pass(number)
-            if not self._on_terminal:
+            if number != signal.SIGINT or not self._on_terminal:
                 asyncio.get_running_loop().call_later(GRACE, self._tear_down)
-        elif self._count <= 2:
+        elif self._count <= 2 or number == signal.SIGHUP:
             self._tear_down()
         else:
             self._farewell()
@@ -73,7 +102,7 @@ class Interrupts:
         """Once: a teardown that runs already is not disturbed."""
         task, self._task = self._task, None
         if task:
-            task.cancel()
+            self._cancelled = task.cancel()
 
     def answered(self) -> None:
         """The cancelling was ours and has done its work: what comes now, collect and teardown, runs as usual."""

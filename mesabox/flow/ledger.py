@@ -277,12 +277,14 @@ def _mend(file: int) -> int:
 
 def _take_lock(folder: Path) -> int | None:
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    return lock
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError:
+            if _is_locked(folder):  # in earnest; else it was somebody who looks, as is done here, for a moment
+                os.close(lock)
+                return None
 
 
 def _is_locked(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from mesabox.errors import MesaboxError
 from mesabox.ui.result import Result
 
 SCHEMA = 1
+_NO_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 def envelope(command: str, result: Result, *, runs_a_command: bool) -> str:
@@ -27,8 +29,11 @@ def envelope(command: str, result: Result, *, runs_a_command: bool) -> str:
 
 
 def json_line(value: Any) -> str:
-    """JSON in one line, in which nothing looks like a command of a CI's log (``##[...]``)."""
-    return json.dumps(value, ensure_ascii=False, default=_plain).replace("##[", "#\\u0023[")
+    """JSON in one line, in which nothing looks like a command of a CI's log (``##[...]``). A byte of a name or a word
+    that is no UTF-8 is U+FFFD: every reader of JSON refuses it as it is, and some its escape.
+    """
+    line = json.dumps(value, ensure_ascii=False, default=_plain).replace("##[", "#\\u0023[")
+    return _NO_CHARACTER.sub("\ufffd", line)
 
 
 def _error(error: MesaboxError) -> dict[str, Any]:

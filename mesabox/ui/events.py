@@ -15,10 +15,13 @@ from mesabox.clients.base import Output
 from mesabox.flow.redaction import RedactedStream, Redactor
 from mesabox.ui.capture import as_text
 from mesabox.ui.envelope import envelope, json_line
+from mesabox.ui.lines import Lines
 from mesabox.ui.result import Result
 from mesabox.ui.streams import Sink
 
 SCHEMA = 1
+_INTERRUPTED_SECONDS = 2.0
+"""For whoever reads the events of a run that is to end now."""
 _STREAMS = {1: "stdout", 2: "stderr"}
 _TOLD_BY_OTHERS = frozenset({"start", "phase", "output", "end"})
 
@@ -26,14 +29,14 @@ _TOLD_BY_OTHERS = frozenset({"start", "phase", "output", "end"})
 class EventLog:
     """Begins with ``start``, which names the schema, and ends with ``end``. What ``redactor`` knows is not told.
 
-    A sink that takes no more is left out, and the work goes on; ``broken`` is what happened to it.
+    A sink that takes no more is left out, and the work goes on; ``broken`` is what happened to it. One that is slow
+    holds up the command's output alone (``room``), and the end of a run that nobody interrupted.
     """
 
     def __init__(self, sinks: Sequence[Sink], *, command: str, run_id: str, redactor: Redactor) -> None:
         self.run_id = run_id
         self.redactor = redactor
-        self.broken: OSError | None = None
-        self._sinks = list(sinks)
+        self._lines = Lines(sinks)
         self._seq = 0
         self._lock = threading.Lock()
         self.tell("start", schema=SCHEMA, command=command, version=__version__)
@@ -42,7 +45,19 @@ class EventLog:
         with self._lock:
             self._seq += 1
             head = {"seq": self._seq, "ts": round(time.time(), 6), "run_id": self.run_id, "type": type}
-            self._write(json_line({**head, **self.redactor.value(fields)}))
+            self._lines.put(json_line({**head, **self.redactor.value(fields)}))
+
+    @property
+    def broken(self) -> OSError | None:
+        return self._lines.broken
+
+    async def room(self) -> None:
+        """Returns when there is room for more output."""
+        await self._lines.room()
+
+    def written(self, within: float | None = None) -> bool:
+        """Whether all that was told is out."""
+        return self._lines.written(within)
 
     def recorded(self, type: str, fields: Mapping[str, Any]) -> None:
         """What the run's record was told, but for what is told here already."""
@@ -58,14 +73,7 @@ class EventLog:
                 name: one for name, one in told["data"].items() if not name.startswith(("stdout", "stderr"))
             }
         self.tell("end", **told)
-
-    def _write(self, line: str) -> None:
-        for sink in tuple(self._sinks):
-            try:
-                sink.line(line)
-            except OSError as failure:
-                self.broken = failure
-                self._sinks.remove(sink)
+        self.written(_INTERRUPTED_SECONDS if result.failed_by == "signal" else None)
 
 
 class EventProgress:

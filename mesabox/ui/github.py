@@ -12,7 +12,7 @@ import secrets
 import termios
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from mesabox.clients.base import Output
@@ -21,7 +21,7 @@ from mesabox.errors import MesaboxError
 from mesabox.ui.progress import PlainProgress, seconds_text
 from mesabox.ui.streams import Sink, Streams
 
-_COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
+_COMMAND = re.compile(r"(^|\r)(\s*)::", re.MULTILINE)
 _CAUGHT_UP_SECONDS = 1.0
 
 
@@ -33,7 +33,7 @@ def command(name: str, data: str = "", **properties: str) -> str:
 
 def harmless(text: str) -> str:
     """A text of ours that quotes others, so that no line of it is a command."""
-    return _COMMAND.sub(r"\1\\::", text).replace("##[", "##\\[")
+    return _COMMAND.sub(r"\1\2\\::", text).replace("##[", "##\\[")
 
 
 def annotation(error: MesaboxError) -> str:
@@ -98,29 +98,46 @@ class GithubProgress(PlainProgress):
         super()._line(harmless(text))
 
 
-@contextmanager
-def guarded(streams: Streams) -> Iterator[Callable[[Output], None]]:
-    """Inside, the runner takes no commands; tell the yielded function of each output.
+class Fence:
+    """Between its beginning and its end the runner takes no commands. Elsewhere than in GitHub Actions it is nothing.
 
     stdout is spoken on only when it goes to the runner itself: in ``$(...)``, a pipe or a file it is all the command's.
     """
-    if streams.github is None:
-        yield lambda _: None
-        return
-    token, ends_a_line = secrets.token_hex(16), {1: True, 2: True}
-    sinks = {n: sink for n, sink in ((1, streams.stdout), (2, streams.stderr)) if n == 2 or _runner_reads(sink)}
 
-    def watch(output: Output) -> None:
-        ends_a_line[output.stream] = output.data.endswith(b"\n")
+    def __init__(self, streams: Streams) -> None:
+        found = () if streams.github is None else ((1, streams.stdout), (2, streams.stderr))
+        self._sinks = {number: sink for number, sink in found if number == 2 or _runner_reads(sink)}
+        self._token = secrets.token_hex(16)
+        self._ends_a_line = {1: True, 2: True}
+        self._stays = False
 
-    for sink in sinks.values():
-        sink.talk(command("stop-commands", token))
+    def begin(self) -> None:
+        for sink in self._sinks.values():
+            sink.talk(command("stop-commands", self._token))
+
+    def watch(self, output: Output) -> None:
+        """Wants to hear of all that is written."""
+        self._ends_a_line[output.stream] = output.data.endswith(b"\n")
+
+    def keep_up(self) -> None:
+        """For output that may still come, nobody knows when: better no command of ours than one of a sandbox."""
+        self._stays = True
+
+    def end(self) -> None:
+        if self._stays or not self._sinks or not _caught_up(list(self._sinks.values())):
+            return
+        for number, sink in self._sinks.items():
+            sink.talk(("" if self._ends_a_line[number] else "\n") + f"::{self._token}::")
+
+
+@contextmanager
+def guarded(streams: Streams) -> Iterator[Fence]:
+    fence = Fence(streams)
+    fence.begin()
     try:
-        yield watch
+        yield fence
     finally:
-        _caught_up(list(sinks.values()))
-        for number, sink in sinks.items():
-            sink.talk(("" if ends_a_line[number] else "\n") + f"::{token}::")
+        fence.end()
 
 
 def _encoded(text: str, more: str = "") -> str:
@@ -148,13 +165,18 @@ def _step_shell() -> int:
     return found
 
 
-def _caught_up(sinks: list[Sink]) -> None:
-    """The runner reads two pipes: a command on one must not overtake output on the other."""
+def _caught_up(sinks: list[Sink]) -> bool:
+    """The runner reads two pipes: a command on one must not overtake output on the other. False when it lags."""
     until = time.monotonic() + _CAUGHT_UP_SECONDS
-    with suppress(OSError):
-        while any(_unread(sink) for sink in sinks) and time.monotonic() < until:
+    try:
+        while any(_unread(sink) for sink in sinks):
+            if time.monotonic() > until:
+                return False
             time.sleep(0.01)
         time.sleep(0.05)
+    except OSError:  # neither a pipe nor a terminal
+        pass
+    return True
 
 
 def _unread(sink: Sink) -> int:

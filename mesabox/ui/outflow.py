@@ -13,7 +13,7 @@ class Outflow:
     """One thread writes for all streams, so that what arrived in an order leaves in it.
 
     A write that blocks (``| less``, Ctrl-S) blocks that thread alone: signals, pings and stdin go on. ``put`` waits
-    when a mebibyte is under way; it raises BrokenPipeError once the reader is gone.
+    when a mebibyte is under way; it raises what the reader's end raised, once it takes no more.
     """
 
     def __init__(self) -> None:
@@ -31,11 +31,21 @@ class Outflow:
         with self._ready:
             self._pieces.append((sink, data))
             self._under_way += len(data)
-            self._ready.notify()
+            self._ready.notify_all()
 
     async def drained(self) -> None:
         """Returns when every byte is out."""
         await self._until(below=1)
+
+    def stopped(self, within: float) -> bool:
+        """For ways out that wait for nobody: what is not out ``within`` seconds is dropped. False when a write is
+        stuck even then, and may still happen.
+        """
+        with self._ready:
+            self._ready.wait_for(lambda: self._under_way == 0 or self._failure, within)
+            self._under_way -= sum(len(data) for _, data in self._pieces)
+            self._pieces.clear()
+            return self._under_way == 0 or self._failure is not None
 
     async def _until(self, *, below: int) -> None:
         while self._under_way >= below and self._failure is None:
@@ -57,6 +67,7 @@ class Outflow:
                 self._failure = failure
             with self._ready:
                 self._under_way -= len(data)
+                self._ready.notify_all()
             if not self._tell() or self._failure:
                 return
 

@@ -22,24 +22,25 @@ def show(streams: Streams, manner: Manner, command: str, result: Result, *, runs
         return
     if manner.quiet:
         quiet = result.quiet
-        with _fenced(streams, [quiet] if isinstance(quiet, bytes) else []):
-            streams.stdout.write(quiet if isinstance(quiet, bytes) else "".join(f"{line}\n" for line in quiet))
+        text = quiet if isinstance(quiet, bytes) else "".join(f"{line}\n" for line in quiet)
+        with _fenced(streams, [text] if isinstance(text, bytes) or said(streams, text) != text else []):
+            streams.stdout.write(text)
     else:
         with _fenced(streams, result.view):
             for block in result.view:
                 _show_block(streams, block)
         for note in result.notes:
-            streams.stderr.line(said(streams, printable(note)))
+            streams.stderr.talk(said(streams, printable(note)))
     if result.error is not None:
-        streams.stderr.write(said(streams, error_text(result.error, colour=streams.stderr.colour)))
+        streams.stderr.talk(said(streams, error_text(result.error, colour=streams.stderr.colour)))
         if streams.github is not None:
             from mesabox.ui.github import annotation
 
-            streams.stderr.line(annotation(result.error))
+            streams.stderr.talk(annotation(result.error))
     elif runs_a_command and result.exit_code and streams.github is not None and not manner.quiet:
         from mesabox.ui.github import ended
 
-        streams.stderr.line(ended(command, result.exit_code))
+        streams.stderr.talk(ended(command, result.exit_code))
 
 
 def error_text(error: MesaboxError, *, colour: bool) -> str:
@@ -47,7 +48,7 @@ def error_text(error: MesaboxError, *, colour: bool) -> str:
     head = "\x1b[1;31merror:\x1b[0m" if colour else "error:"
     lines = [f"{head} {printable(error.what)}"]
     lines += [f"  {label}: {printable(text)}" for label, text in (("why", error.why), ("fix", error.fix)) if text]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def printable(text: str) -> str:
@@ -64,10 +65,10 @@ def _fenced(streams: Streams, blocks: Sequence[Block]) -> Iterator[None]:
     from mesabox.clients.base import Output
     from mesabox.ui.github import guarded
 
-    with guarded(streams) as watch:
+    with guarded(streams) as fence:
         yield
-        if isinstance(blocks[-1], bytes):
-            watch(Output(1, blocks[-1]))
+        if isinstance(last := blocks[-1], bytes | str):
+            fence.watch(Output(1, last if isinstance(last, bytes) else last.encode("utf-8", "surrogateescape")))
 
 
 def said(streams: Streams, text: str) -> str:
@@ -90,7 +91,7 @@ def _show_block(streams: Streams, block: Block) -> None:
 
 def _show_table(streams: Streams, table: Table) -> None:
     if not table.rows:
-        streams.stderr.line(table.empty)
+        streams.stderr.talk(table.empty)
         return
     rows = [[_cell(value) for value in row] for row in table.rows]
     if streams.stdout.terminal:

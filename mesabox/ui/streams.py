@@ -2,8 +2,11 @@
 
 import io
 import os
+import select
+import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -15,7 +18,7 @@ _DEFAULT_WIDTH = 80
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """One output stream. What is written is out when ``write`` returns."""
+    """One output stream. What is written is out when ``write`` returns: nothing is held back that could fail later."""
 
     raw: BinaryIO
     terminal: bool = False
@@ -24,7 +27,12 @@ class Sink:
 
     def write(self, data: str | bytes) -> None:
         """Text goes out as UTF-8; what could not be decoded on the way in goes out as it was."""
-        self.raw.write(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
+        rest = memoryview(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
+        while rest:
+            written = self.raw.write(rest)
+            if written is None:  # whoever shares it has made it non-blocking, and it is full
+                select.select([], [self.raw], [])
+            rest = rest[written or 0 :]
         self.raw.flush()
 
     def line(self, text: str) -> None:
@@ -83,17 +91,13 @@ class Streams:
         """(stdout, stderr) of a fake."""
         return tuple(cast(io.BytesIO, sink.raw).getvalue().decode() for sink in (self.stdout, self.stderr))  # type: ignore[return-value]
 
-    def forget_stdout(self) -> None:
-        """After its reader went away: what Python still holds for it must not raise once more at exit."""
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.raw.fileno())
-
     def size(self) -> tuple[int, int]:
-        """(rows, columns) of the terminal; 24 by 80 where there is none."""
-        try:
-            columns, rows = os.get_terminal_size(self.stdout.raw.fileno())
-        except OSError:  # io.UnsupportedOperation of a fake is one too
-            return 24, _DEFAULT_WIDTH
-        return rows, columns
+        """(rows, columns) of the terminal; 24 by 80 where there is none, or one that does not know its own."""
+        for stream in (self.stdout.raw, self.stdin, self.stderr.raw):
+            with suppress(OSError):  # io.UnsupportedOperation of a fake is one too
+                columns, rows = os.get_terminal_size(stream.fileno())
+                return rows or 24, columns or _DEFAULT_WIDTH
+        return 24, _DEFAULT_WIDTH
 
     def ask(self, question: str) -> bool:
         """Only where ``may_ask``. Anything but yes is no."""
@@ -104,7 +108,8 @@ class Streams:
         """Typed without being seen. Only where ``may_ask``."""
         import getpass
 
-        return getpass.getpass(question)
+        with _dying_by_exception():
+            return getpass.getpass(question)
 
     def told(self, *, no_color: bool, no_input: bool) -> "Streams":
         """The same world after ``--no-color`` and ``--no-input``."""
@@ -114,11 +119,39 @@ class Streams:
         return replace(streams, stdout=replace(self.stdout, colour=False), stderr=replace(self.stderr, colour=False))
 
 
+@contextmanager
+def _dying_by_exception() -> Iterator[None]:
+    """Inside, what would end the process on the spot unwinds first: the terminal is as before on that way out too."""
+
+    def leave(number: int, _: object) -> None:
+        raise _Ended(number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    except _Ended as ended:
+        signal.signal(ended.number, signal.SIG_DFL)
+        signal.raise_signal(ended.number)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Ended(BaseException):
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def _binary(stream: object, mode: str) -> BinaryIO:
-    """A stream that the caller closed (``>&-``) is None in Python: nothing comes from it and nothing goes there."""
+    """A stream that the caller closed (``>&-``) is None in Python: nothing comes from it and nothing goes there.
+
+    Output goes round Python's buffer: a write of another thread that is stuck would hold its lock until the end.
+    """
     if stream is None:
-        return cast(BinaryIO, Path(os.devnull).open(mode))
-    return cast(BinaryIO, getattr(stream, "buffer", stream))
+        return cast(BinaryIO, Path(os.devnull).open(mode, buffering=-1 if "r" in mode else 0))
+    buffered = getattr(stream, "buffer", stream)
+    return cast(BinaryIO, buffered if "r" in mode else getattr(buffered, "raw", buffered))
 
 
 def _sink(raw: BinaryIO, facts: TalkFacts) -> Sink:

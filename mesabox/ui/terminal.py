@@ -7,26 +7,32 @@ import os
 import signal
 import termios
 import tty
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, BinaryIO
 
 from mesabox.clients.base import Execution, Output
-from mesabox.errors import MesaboxError
+from mesabox.errors import Failed, MesaboxError
 from mesabox.ui.capture import as_text
 from mesabox.ui.events import EventLog, EventOutput
 from mesabox.ui.github import guarded
+from mesabox.ui.keys import CtrlC
 from mesabox.ui.outflow import Outflow
 from mesabox.ui.streams import Streams
 
 _CHUNK = 64 * 1024
 _MOST_CAPTURED = 1024 * 1024
+_STOP_SECONDS = 0.5
+"""For output that is still on its way when a run is torn down."""
 
 
 class Console:
     """captured: the output is kept for one JSON object instead of passed on, up to a mebibyte of each stream.
 
-    events: is told of the output as well.
+    events: is told of the output as well. stuck: is called for a Ctrl-C on a lent terminal that follows one which had
+    no answer: keys are the command's own, and this is the way out of one that does not listen.
     """
+
+    stuck: Callable[[], None] | None = None
 
     def __init__(self, streams: Streams, *, captured: bool = False, events: EventLog | None = None) -> None:
         self._streams = streams
@@ -34,6 +40,7 @@ class Console:
         self._captured: dict[int, bytearray] | None = {1: bytearray(), 2: bytearray()} if captured else None
         self._lengths = {1: 0, 2: 0}
         self._before: list[Any] | None = None
+        self._ctrl_c = CtrlC()
 
     async def attend(self, execution: Execution, *, size: tuple[int, int] | None) -> int:
         """The exit code, once every byte of output is written. size: of the terminal that is lent, None without one."""
@@ -55,22 +62,31 @@ class Console:
         return fields
 
     async def _take(self, execution: Execution) -> None:
-        """Every output to all who want it. One that nobody reads any more ends the command."""
+        """Every output to all who want it. One that nobody can take any more ends the command."""
         try:
             await (self._pass_on(execution) if self._captured is None else self._capture(execution))
-        except BrokenPipeError:
+        except OSError as failure:
             with contextlib.suppress(MesaboxError):
                 await execution.signal("TERM")
-            raise
+            if isinstance(failure, BrokenPipeError):
+                raise
+            what, why = "the command's output cannot be written", failure.strerror or str(failure)
+            raise Failed(what, why=why, code="output_unwritable") from None
 
     async def _pass_on(self, execution: Execution) -> None:
         outflow = Outflow()
         sinks = {1: self._streams.stdout, 2: self._streams.stderr}
-        with guarded(self._streams) as watch:
-            async for output in self._told(execution):
-                watch(output)
-                await outflow.put(sinks[output.stream], output.data)
-            await outflow.drained()
+        with guarded(self._streams) as fence:
+            try:
+                async for output in self._told(execution):
+                    fence.watch(output)
+                    self._ctrl_c.came(output.data)
+                    await outflow.put(sinks[output.stream], output.data)
+                await outflow.drained()
+            except BaseException:
+                if not outflow.stopped(_STOP_SECONDS):
+                    fence.keep_up()
+                raise
 
     async def _capture(self, execution: Execution) -> None:
         assert self._captured is not None
@@ -80,14 +96,15 @@ class Console:
             self._lengths[output.stream] += len(output.data)
 
     async def _told(self, execution: Execution) -> AsyncIterator[Output]:
-        """The same; a reader of events that is slow stops neither signals nor pings."""
+        """The same; a reader of events that is slow stops neither signals nor pings, nor a teardown."""
         if self._events is None:
             async for output in execution:
                 yield output
             return
         told = EventOutput(self._events)
         async for output in execution:
-            await asyncio.to_thread(told.put, output)
+            await self._events.room()
+            told.put(output)
             yield output
         told.finish()
 
@@ -108,6 +125,8 @@ class Console:
     async def _feed(self, execution: Execution) -> None:
         """Reads on only when what was read is taken: back-pressure from the sprite to whoever pipes into us."""
         while data := await _read(self._streams.stdin):
+            if self._before is not None and self._ctrl_c.typed(data) and self.stuck is not None:
+                self.stuck()
             await execution.write(data)
         await execution.close_stdin()
 

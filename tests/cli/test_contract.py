@@ -2,6 +2,7 @@
 
 import pytest
 
+from mesabox.cli._topics import TOPICS
 from mesabox.cli._vocabulary import places
 from tests import schemas
 
@@ -100,6 +101,13 @@ def test_every_help_ends_with_real_examples(mesabox, path):
         ["engine"],
         ["config"],
     )
+
+
+@pytest.mark.parametrize("topic", list(TOPICS))
+def test_so_does_every_topic(mesabox, topic):
+    examples = mesabox("help", topic).out.partition("Examples:\n")[2].splitlines()
+    assert 2 <= len(examples) <= 4 and all("mesabox " in example for example in examples)
+    assert mesabox("help", topic, "--json").envelope["data"]["help"] == mesabox("help", topic).out
 
 
 @pytest.mark.parametrize(("command", "words"), [case for case in WORKING if case[0] not in ("help", "completion")])

@@ -1,5 +1,8 @@
 """What doctor says of this machine and these credentials, and what it exits with."""
 
+import stat
+import tarfile
+
 import pytest
 
 from mesabox.clients.engine_process import EngineProcess
@@ -67,3 +70,49 @@ def test_a_folder_that_cannot_be_written(mesabox, machine, monkeypatch):
     machine(WALLS)
     monkeypatch.setattr("os.access", lambda *_: False)
     assert "FAIL  state folder" in mesabox("doctor").out
+
+
+def bundled(path):
+    with tarfile.open(path) as tar:
+        return {entry.name.removeprefix("mesabox-doctor/"): tar.extractfile(entry).read() for entry in tar}
+
+
+def test_the_bundle_tells_all_that_helps_and_no_secret(mesabox, machine, monkeypatch, home, tmp_path):
+    machine(WALLS)
+    key, token, other = "mesa_key-of-the-environment", "token-of-the-environment", "mesa_0123456789abcdefghij"
+    monkeypatch.setenv("MESA_API_KEY", key)
+    monkeypatch.setenv("MESABOX_MOUNT_KEY", token)
+    state = home / "state"
+    (state / "engine").mkdir(parents=True)
+    (state / "engine/engine.log").write_text(f"{'x' * 1_000_000}\nGET /v1 {token}\n{other}\n")
+    (state / "crash-1.log").write_text(f"RuntimeError: {key}\n")
+    (state / "runs/261123-151544-aaaa").mkdir(parents=True)
+    (state / "runs/261123-151544-aaaa/events.ndjson").write_text('{"seq":1,"type":"start"}\n')
+    answer = mesabox("doctor", "--json", "--bundle", "report.tgz")
+    found = bundled(tmp_path / "report.tgz")
+    assert answer.envelope["data"]["bundle"] == {"path": "report.tgz", "files": list(found)}
+    assert {*found} == {
+        *("doctor.json", "versions.json", "config.json", "engine.log", "crash-1.log"),
+        "runs/261123-151544-aaaa/events.ndjson",
+    }
+    assert found["engine.log"] == b"GET /v1 ***\n***\n" and found["crash-1.log"] == b"RuntimeError: ***\n"
+    assert b"MESA_API_KEY" in found["config.json"] and b'"origin"' in found["config.json"]
+    assert not any(secret.encode() in content for secret in (key, token, other) for content in found.values())
+    assert stat.S_IMODE((tmp_path / "report.tgz").stat().st_mode) == 0o600
+
+
+def test_a_bundle_that_cannot_be_made_is_an_error_and_leaves_nothing(mesabox, machine, tmp_path):
+    machine(WALLS)
+    assert mesabox("doctor", "--bundle", "no/such/folder").code == 1
+    (tmp_path / "folder").mkdir()
+    answer = mesabox("doctor", "--bundle", "folder", "--json")
+    assert (answer.code, answer.envelope["error"]["code"]) == (1, "os_error")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_what_a_service_says_is_redacted_in_the_report(mesabox, machine, monkeypatch):
+    machine(Failed("it ended with the-token-itself"))
+    monkeypatch.setenv("SPRITES_TOKEN", "the-token-itself")
+    for words in (["-v"], ["--json"]):
+        answer = mesabox("doctor", *words)
+        assert "the-token-itself" not in answer.out + answer.err and "it ended with ***" in answer.out

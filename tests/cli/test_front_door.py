@@ -70,7 +70,6 @@ def test_a_folder_that_cannot_be_written_is_not_a_bug(mesabox, monkeypatch):
 
 def test_a_reader_that_left(mesabox, monkeypatch):
     ending_with(monkeypatch, BrokenPipeError())
-    monkeypatch.setattr(Streams, "forget_stdout", lambda _: None)
     assert mesabox("version").code == 141
 
 
@@ -117,3 +116,17 @@ def test_wrong_credentials_are_said_before_anything_is_made(home, monkeypatch):
     streams = Streams.fake()
     assert app.main(["repo", "list"], streams) == 4
     assert "SPRITES_TOKEN" in streams.written()[1]
+
+
+@pytest.mark.parametrize("words", [["--version", "--json"], ["--json", "--version"]])
+def test_version_among_flags(mesabox, words):
+    assert mesabox(*words).envelope["data"]["mesabox"] == __version__
+
+
+def test_a_traceback_steers_neither_terminal_nor_log(mesabox, monkeypatch):
+    ending_with(monkeypatch, NotFound("a\r::error::x\x1b[2J"))
+    assert not {"\r", "\x1b"} & {*mesabox("version", "--debug").err}
+
+
+def test_no_json_is_other_than_utf_8(mesabox):
+    assert "(\ufffd)" in mesabox("version", "\udcff", "--json").envelope["error"]["title"]

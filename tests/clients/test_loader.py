@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from mesabox.clients.sprites.loader import as_file, too_long
+from mesabox.clients.sprites.loader import as_file, goes_as_file
 from mesabox.wire.execution import ExecRequest
 
 SHOW = "import os, sys; sys.stdout.buffer.write('\\0'.join([*sys.argv[1:], os.environ.get('PROMPT', '')]).encode())"
@@ -24,15 +24,15 @@ AWKWARD = (
 
 def run(request):
     path, script, short = as_file(request)
-    assert path.startswith("/tmp/.mesabox-") and short.argv == ("sh", path) and not too_long(short)
+    assert path.startswith("/tmp/.mesabox-") and short.argv == ("sh", path) and not goes_as_file(short)
     with open(path, "xb") as file:
         file.write(script)
     return subprocess.run(short.argv, input=b"its stdin", capture_output=True), path
 
 
 def test_short_commands_go_in_the_url():
-    assert not too_long(ExecRequest(("echo", "x" * 5000)))
-    assert too_long(ExecRequest(("echo", "x" * 7000)))
+    assert not goes_as_file(ExecRequest(("echo", "x" * 5000)))
+    assert goes_as_file(ExecRequest(("echo", "x" * 7000)))
 
 
 def test_every_word_arrives_whole_and_the_file_is_gone(tmp_path):

@@ -68,3 +68,13 @@ def test_names_for_completion(tmp_path):
     names.lose("sprites", "a")
     assert (tmp_path / "names/sprites").read_text() == "b\nc\n"
     Names(tmp_path / "names/sprites").gain("repos", "x")  # not a folder: passed over
+
+
+def test_a_user_without_a_home_is_told_so(monkeypatch, tmp_path):
+    def nowhere():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    with pytest.raises(Failed, match="no home folder"):
+        paths_for({}, tmp_path)
+    assert paths_for({"MESABOX_HOME": "/mine"}, tmp_path).config == Path("/mine/config.toml")

@@ -95,3 +95,25 @@ def test_a_held_record_is_not_shared(tmp_path, monkeypatch):
         first.made("sprite", "s", id="1")
         with Ledger.for_steps(tmp_path / "runs", WHERE) as second:
             assert second.run_id != first.run_id
+
+
+def test_those_who_look_are_not_in_the_way_of_those_who_take(tmp_path):
+    """As `runs list` beside `gc`: a look holds the lock for a moment, and is no reason to pass a run over."""
+    with Ledger.create(tmp_path, "go", WHERE) as made:
+        folder = made.folder
+    code = (
+        "import sys,pathlib; from mesabox.flow.ledger import _is_locked;"
+        "folder=pathlib.Path(sys.argv[1]);print(flush=True)\nwhile True: _is_locked(folder)"
+    )
+    looking = [subprocess.Popen([sys.executable, "-c", code, folder], stdout=subprocess.PIPE) for _ in range(3)]
+    try:
+        for process in looking:
+            process.stdout.readline()
+        for _ in range(3000):
+            taken = Ledger.reopen(folder)
+            assert taken is not None
+            taken.close()
+    finally:
+        for process in looking:
+            process.kill()
+            process.communicate()

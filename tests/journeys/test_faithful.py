@@ -87,3 +87,16 @@ def test_programs_of_the_host_work_inside(mesabox, sprite):
     git = "git -c user.name=a -c user.email=a@b"
     script = f"git init -q r; cd r; {git} commit -q --allow-empty -m x; git log --oneline"
     assert b" x\n" in mesabox("run", sprite, "--", "sh", "-c", script).stdout
+
+
+@pytest.mark.parametrize("words", [("go", "-q", "--repo", "env-file"), ("run", "faithful"), ("sh", "faithful")])
+def test_variables_of_a_file(mesabox, sprite, words):
+    (mesabox.cwd / "env").write_text("# of docker\nA=a b 'c'\nB=file\nHERE\nGONE\n")
+    script = 'echo "$A|$B|$HERE|${GONE-unset}"'
+    flags = ("--env-file", "env", "-e", "B=flag")
+    command, stdin = ((), script.encode()) if words[0] == "sh" else (("--", "sh", "-c", script), b"")
+    done = mesabox(*words, *flags, *command, env={"HERE": "here"}, stdin=stdin)
+    assert done.stdout == b"a b 'c'|flag|here|unset\n"
+    (mesabox.cwd / "env").write_text("A=1\nB C=2\n")
+    refused = mesabox(*words, *flags, *command, "--json" if words[0] == "sh" else "true", ok=False)
+    assert refused.returncode == 2 and b"--env-file env, line 2" in refused.stdout + refused.stderr

@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import secrets
+import tarfile
 from pathlib import Path
 from urllib.parse import quote
 
@@ -75,6 +76,18 @@ def test_neither_canary_nor_minted_key_is_anywhere_else(mesabox, home, canary):
     for secret in (canary, minted):
         assert not any(form in err for form in forms(secret))
         assert [file.name for file in written(secret, home, mesabox.cwd)] == (["canary"] if secret == canary else [])
+    nor_in_the_bundle(mesabox, canary, minted)
+
+
+def nor_in_the_bundle(mesabox, *canaries):
+    """Nor are the engine's own credentials, which its state holds."""
+    own = [value for name, value in mesabox.json("engine", "env")["data"].items() if name.endswith(("KEY", "TOKEN"))]
+    mesabox("doctor", "--bundle", "bundle")
+    with tarfile.open(mesabox.cwd / "bundle") as tar:
+        found = {entry.name: tar.extractfile(entry).read() for entry in tar}
+    assert len(own) == 3 and any("events.ndjson" in name for name in found) and any(found.values())
+    for secret in (*canaries, *own):
+        assert not any(form in content for form in forms(secret) for content in found.values())
 
 
 def test_what_the_command_prints_is_its_own_but_the_record_is_masked(mesabox, canary):

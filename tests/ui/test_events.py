@@ -1,5 +1,6 @@
 """A run as it goes, one event a line: whole, in order, without secrets, and never in the way of the work."""
 
+import asyncio
 import base64
 import io
 import json
@@ -28,6 +29,7 @@ class Listening:
 
     @property
     def text(self):
+        assert self.log.written(5)
         return self.sink.raw.getvalue().decode()
 
     def output(self, *pieces, stream=1):
@@ -91,6 +93,7 @@ def test_a_reader_that_left_ends_the_command_but_not_the_work():
     log = EventLog([Sink(os.fdopen(outer, "wb", 0))], command="go", run_id=RUN, redactor=Redactor())
     os.close(inner)
     EventProgress(log).phase_started("teardown")
+    assert log.written(5)
     assert isinstance(log.broken, BrokenPipeError)
     with pytest.raises(BrokenPipeError):
         EventOutput(log).put(Output(1, b"x"))
@@ -102,3 +105,21 @@ def test_the_file_is_private_whatever_it_was(tmp_path):
     path.chmod(0o644)
     event_file(str(path)).line("new")
     assert path.read_text() == "new\n" and stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_a_reader_that_stalls_holds_up_the_output_alone():
+    inner, outer = os.pipe()
+    log = EventLog([Sink(os.fdopen(outer, "wb", 0))], command="go", run_id=RUN, redactor=Redactor())
+    output = EventOutput(log)
+    for _ in range(40):
+        output.put(Output(1, b"x" * 32_000))
+    EventProgress(log).phase_started("teardown")
+    log.end("go", Result(exit_code=143, failed_by="signal"))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(log.room(), 0.1)
+    data = b""
+    while not data.endswith(b"}\n") or b'"end"' not in data:
+        data += os.read(inner, 65536)
+    found = schemas.events(data.decode())
+    assert log.written(5) and [event["type"] for event in found][-2:] == ["phase", "end"]
+    await asyncio.wait_for(log.room(), 5)

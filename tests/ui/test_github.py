@@ -1,6 +1,12 @@
 """GitHub Actions: what the runner takes for commands is ours alone, and cannot be forged."""
 
+import asyncio
+import contextlib
 import dataclasses
+import fcntl
+import io
+import os
+import termios
 
 import pytest
 
@@ -8,12 +14,14 @@ from mesabox.clients.base import Output
 from mesabox.config.environment import GithubFacts
 from mesabox.errors import Failed
 from mesabox.flow.redaction import Redactor
+from mesabox.ui import github
 from mesabox.ui.github import GithubProgress, annotation, command, guarded, harmless, masking
 from mesabox.ui.github_files import publish
 from mesabox.ui.progress import progress_for
 from mesabox.ui.render import show
 from mesabox.ui.result import Manner, Result
-from mesabox.ui.streams import Streams
+from mesabox.ui.streams import Sink, Streams
+from mesabox.ui.terminal import Console
 from tests.ui.runner import Runner, outputs
 
 NASTY = "a%0A\r\n::add-mask::x\n::error title=y::z ##[add-mask]w :,\n"
@@ -66,11 +74,11 @@ def test_phases_are_groups(streams):
     assert runner.named("warning") == [({"title": "mesabox"}, NASTY)]
 
 
-@pytest.mark.parametrize("last", [b"\n", b"", b"no end"])
+@pytest.mark.parametrize("last", [b"\n", b"", b"no end", b"\r", b"\r::error::x\r"])
 def test_what_a_sandbox_prints_does_nothing(streams, last):
-    with guarded(streams) as watch:
+    with guarded(streams) as fence:
         for number, sink in ((1, streams.stdout), (2, streams.stderr)):
-            watch(Output(number, NASTY.encode() + last))
+            fence.watch(Output(number, NASTY.encode() + last))
             sink.write(NASTY.encode() + last)
     for text in streams.written():
         runner = Runner().read(text)
@@ -133,3 +141,68 @@ def test_files_that_cannot_be_written_are_a_warning(tmp_path):
     streams = dataclasses.replace(Streams.fake(), github=GithubFacts(str(tmp_path / "no" / "file"), None))
     publish(streams, "run", Result(data=None), Redactor())
     assert Runner().read(err(streams)).named("warning")
+
+
+def test_output_that_may_still_come_leaves_the_fence_up(streams):
+    with guarded(streams) as fence:
+        fence.keep_up()
+    streams.stdout.write(NASTY)
+    assert Runner().read(streams.written()[0]).commands == []
+
+
+def test_a_runner_that_lags_is_told_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(github, "_CAUGHT_UP_SECONDS", 0.1)
+    pipes = [os.pipe() for _ in range(2)]
+    sinks = [Sink(os.fdopen(outer, "wb", 0)) for _, outer in pipes]
+    with guarded(Streams(io.BytesIO(), *sinks, github=GithubFacts())):
+        sinks[0].write("not read yet")
+    for sink in sinks:
+        sink.raw.close()
+    for inner, _ in pipes:
+        assert Runner().read(os.read(inner, 65536).decode()).stopped
+
+
+async def test_output_still_on_its_way_when_a_run_is_torn_down_comes_before_the_end_of_the_fence_or_not_at_all(streams):
+    """A reader that is slow by more than the pipe: what waits behind it must not come after the fence."""
+    inner, outer = os.pipe()
+    streams = dataclasses.replace(streams, stdout=Sink(os.fdopen(outer, "wb", 0)))
+    async with asyncio.timeout(20):
+        attending = asyncio.create_task(Console(streams).attend(Endless(b"::error::forged\n" * 1000), size=None))
+        while not fcntl.ioctl(inner, termios.FIONREAD, b"\0" * 4) > b"\0\0\1":
+            await asyncio.sleep(0.01)
+        attending.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await attending
+    told = b""
+    os.set_blocking(inner, False)
+    for _ in range(100):  # what is stuck in the pipe comes through now, and nothing more
+        with contextlib.suppress(BlockingIOError):
+            told += os.read(inner, 65536)
+        await asyncio.sleep(0.005)
+    assert Runner().read(told.decode()).commands == []
+
+
+class Endless:
+    """A command that floods, as far as one needs of it."""
+
+    exit_code = None
+
+    def __init__(self, data):
+        self.data = data
+
+    async def __aiter__(self):
+        while True:
+            yield Output(1, self.data)
+            await asyncio.sleep(0)
+
+    async def close_stdin(self):
+        pass
+
+
+def test_values_alone_are_fenced_where_one_looks_like_a_command(streams):
+    show(streams, Manner(quiet=True), "repo diff", Result(quiet=["a", "::error::forged", "##[error]b"]))
+    runner = Runner().read(streams.written()[0])
+    assert runner.commands == [] and not runner.stopped and "::error::forged" in runner.shown
+    plain = dataclasses.replace(Streams.fake(), github=streams.github)
+    show(plain, Manner(quiet=True), "repo list", Result(quiet=["notes"]))
+    assert plain.written() == ("notes\n", "")

@@ -1,15 +1,19 @@
 """What the outside world is taken for."""
 
+import fcntl
 import io
 import os
 import pty
+import struct
 import subprocess
 import sys
+import termios
+import threading
 
 import pytest
 
 from mesabox.config.environment import TalkFacts
-from mesabox.ui.streams import Streams, _sink
+from mesabox.ui.streams import Sink, Streams, _sink
 
 ON_TERMINAL = [
     ({}, True),
@@ -75,3 +79,29 @@ def test_bytes_that_are_no_text_go_out_as_they_came_in():
 def test_anything_but_yes_is_no(answer, yes):
     streams = Streams.fake(answer, terminal=True)
     assert streams.ask("Sure? ") is yes and streams.written()[1] == "Sure? "
+
+
+def test_an_output_that_others_made_non_blocking_gets_every_byte():
+    inner, outer = os.pipe()
+    os.set_blocking(outer, False)
+    data, got = os.urandom(500_000), bytearray()
+
+    def read():
+        while piece := os.read(inner, 4096):
+            got.extend(piece)
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    with os.fdopen(outer, "wb", buffering=0) as raw:
+        Sink(raw).write(data)
+    reading.join(10)
+    assert got == data
+
+
+@pytest.mark.parametrize(("rows", "cols", "size"), [(11, 22, (11, 22)), (0, 0, (24, 80)), (0, 50, (24, 50))])
+def test_the_size_is_that_of_whichever_is_the_terminal(rows, cols, size):
+    _, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+    with os.fdopen(slave, "r+b", buffering=0) as terminal, open(os.devnull, "wb") as elsewhere:
+        assert Streams(terminal, Sink(elsewhere), Sink(elsewhere)).size() == size
+    assert Streams.fake().size() == (24, 80)

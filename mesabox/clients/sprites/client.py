@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from mesabox.clients.base import Checkpoint, Completed, FileEntry, Secret, Session, Sprite
 from mesabox.clients.sprites import checkpoints, replies
-from mesabox.clients.sprites.loader import as_file, too_long
+from mesabox.clients.sprites.loader import as_file, goes_as_file
 from mesabox.clients.transport import Transport
 from mesabox.errors import Failed, MesaboxError, NotFound
 from mesabox.wire.durations import format_duration
@@ -66,7 +66,7 @@ class SpritesClient:
 
     def execute(self, sprite: str, request: ExecRequest) -> SpriteExecution:
         async def connect() -> ClientConnection:
-            if not too_long(request):
+            if not goes_as_file(request):
                 return await self._dial(sprite, "/exec", request.query(), f"sprite {sprite!r}")
             return await self._dial_with_file(sprite, request)
 

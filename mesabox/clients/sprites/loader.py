@@ -18,8 +18,12 @@ LONGEST_QUERY = 6 * 1024
 _EXPORTABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def too_long(request: ExecRequest) -> bool:
-    return len(request.query()) > LONGEST_QUERY and bool(request.argv)
+def goes_as_file(request: ExecRequest) -> bool:
+    """Too long for a URL, or with bytes that are no UTF-8, which services take for mistakes of the encoding there."""
+    try:
+        return len(request.query()) > LONGEST_QUERY and bool(request.argv)
+    except UnicodeEncodeError:
+        return bool(request.argv)
 
 
 def as_file(request: ExecRequest) -> tuple[str, bytes, ExecRequest]:
