@@ -81,7 +81,7 @@ _mesabox() {
             "/config/init") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/config/path") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/config/show") words="--debug --engine --help --json --no-color --no-input --origin --quiet --verbose" ;;
-            "/doctor") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
+            "/doctor") words="--bundle --debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/down") words="$(_mesabox_names sprites) --debug --engine --help --json --no-color --no-input --quiet --repos --verbose --yes" ;;
             "/engine") words="env logs reset start status stop --help" ;;
             "/engine/env") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
@@ -91,7 +91,7 @@ _mesabox() {
             "/engine/status") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/engine/stop") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/gc") words="--debug --dry-run --engine --help --json --no-color --no-input --quiet --verbose" ;;
-            "/go") words="--bookmark --debug --engine --env --events --help --isolation --json --keep --ndjson --no-color --no-input --no-tty --quiet --repo --secret --sprite --timeout --tty --verbose --workdir" ;;
+            "/go") words="--bookmark --debug --engine --env --env-file --events --help --isolation --json --keep --ndjson --no-color --no-input --no-tty --quiet --repo --secret --sprite --timeout --tty --verbose --workdir" ;;
             "/help") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/key") words="list mint revoke --help" ;;
             "/key/list") words="--all --debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
@@ -106,7 +106,7 @@ _mesabox() {
             "/repo/list") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/repo/log") words="$(_mesabox_names repos) --bookmark --debug --engine --help --json --limit --no-color --no-input --quiet --verbose" ;;
             "/repo/show") words="$(_mesabox_names repos) --debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
-            "/run") words="$(_mesabox_names sprites) --debug --engine --env --events --help --json --ndjson --no-color --no-input --no-tty --quiet --repo --secret --timeout --tty --verbose --workdir" ;;
+            "/run") words="$(_mesabox_names sprites) --debug --engine --env --env-file --events --help --json --ndjson --no-color --no-input --no-tty --quiet --repo --secret --timeout --tty --verbose --workdir" ;;
             "/runs") words="apply diff export list logs show --help" ;;
             "/runs/apply") words="--debug --dry-run --engine --force --help --json --no-color --no-input --quiet --verbose" ;;
             "/runs/diff") words="--debug --engine --help --json --no-color --no-input --quiet --stat --verbose" ;;
@@ -114,7 +114,7 @@ _mesabox() {
             "/runs/list") words="--debug --engine --help --json --limit --no-color --no-input --quiet --verbose" ;;
             "/runs/logs") words="--debug --engine --help --json --no-color --no-input --quiet --stream --verbose" ;;
             "/runs/show") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
-            "/sh") words="$(_mesabox_names sprites) --debug --engine --env --help --json --no-color --no-input --no-tty --quiet --secret --tty --verbose --workdir" ;;
+            "/sh") words="$(_mesabox_names sprites) --debug --engine --env --env-file --help --json --no-color --no-input --no-tty --quiet --secret --tty --verbose --workdir" ;;
             "/sprite") words="checkpoint destroy list show up --help" ;;
             "/sprite/checkpoint") words="create list restore --help" ;;
             "/sprite/checkpoint/create") words="$(_mesabox_names sprites) --comment --debug --engine --help --json --no-color --no-input --quiet --verbose" ;;

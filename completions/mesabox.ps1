@@ -81,7 +81,7 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
             '/config/init' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/config/path' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/config/show' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--origin'; '--quiet'; '--verbose' }
-            '/doctor' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
+            '/doctor' { '--bundle'; '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/down' { (MesaboxNames sprites); '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--repos'; '--verbose'; '--yes' }
             '/engine' { 'env'; 'logs'; 'reset'; 'start'; 'status'; 'stop'; '--help' }
             '/engine/env' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
@@ -91,7 +91,7 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
             '/engine/status' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/engine/stop' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/gc' { '--debug'; '--dry-run'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
-            '/go' { '--bookmark'; '--debug'; '--engine'; '--env'; '--events'; '--help'; '--isolation'; '--json'; '--keep'; '--ndjson'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--repo'; '--secret'; '--sprite'; '--timeout'; '--tty'; '--verbose'; '--workdir' }
+            '/go' { '--bookmark'; '--debug'; '--engine'; '--env'; '--env-file'; '--events'; '--help'; '--isolation'; '--json'; '--keep'; '--ndjson'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--repo'; '--secret'; '--sprite'; '--timeout'; '--tty'; '--verbose'; '--workdir' }
             '/help' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/key' { 'list'; 'mint'; 'revoke'; '--help' }
             '/key/list' { '--all'; '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
@@ -106,7 +106,7 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
             '/repo/list' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/repo/log' { (MesaboxNames repos); '--bookmark'; '--debug'; '--engine'; '--help'; '--json'; '--limit'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/repo/show' { (MesaboxNames repos); '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
-            '/run' { (MesaboxNames sprites); '--debug'; '--engine'; '--env'; '--events'; '--help'; '--json'; '--ndjson'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--repo'; '--secret'; '--timeout'; '--tty'; '--verbose'; '--workdir' }
+            '/run' { (MesaboxNames sprites); '--debug'; '--engine'; '--env'; '--env-file'; '--events'; '--help'; '--json'; '--ndjson'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--repo'; '--secret'; '--timeout'; '--tty'; '--verbose'; '--workdir' }
             '/runs' { 'apply'; 'diff'; 'export'; 'list'; 'logs'; 'show'; '--help' }
             '/runs/apply' { '--debug'; '--dry-run'; '--engine'; '--force'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/runs/diff' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--stat'; '--verbose' }
@@ -114,7 +114,7 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
             '/runs/list' { '--debug'; '--engine'; '--help'; '--json'; '--limit'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/runs/logs' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--stream'; '--verbose' }
             '/runs/show' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
-            '/sh' { (MesaboxNames sprites); '--debug'; '--engine'; '--env'; '--help'; '--json'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--secret'; '--tty'; '--verbose'; '--workdir' }
+            '/sh' { (MesaboxNames sprites); '--debug'; '--engine'; '--env'; '--env-file'; '--help'; '--json'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--secret'; '--tty'; '--verbose'; '--workdir' }
             '/sprite' { 'checkpoint'; 'destroy'; 'list'; 'show'; 'up'; '--help' }
             '/sprite/checkpoint' { 'create'; 'list'; 'restore'; '--help' }
             '/sprite/checkpoint/create' { (MesaboxNames sprites); '--comment'; '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }

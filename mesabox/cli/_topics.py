@@ -156,18 +156,18 @@ Examples:
 """
 
 _FAULTS = """\
-The local engine can go wrong on purpose, in the ways in which the real services have been seen to:
-
-  mesabox engine start --fault cut=0.3 --fault rate-limit=x2:1    these and no others, also of an engine that runs
-  mesabox engine start --fault mount-fails=x1 --fault-seed 7      with a seed: the same requests meet the same faults
-  mesabox engine start --fault "lost-answer=x1@POST /v1/sprites$"
-  mesabox engine status                                           what is on, and how often each has fired
-  mesabox engine start --fault none                               no fault any more; engine stop ends them too
-
-They apply to every client of the engine, and to nothing below /_engine.
+The local engine can go wrong on purpose, in the ways in which the real services have been seen to. Faults apply to
+every client of the engine, and to nothing below /_engine; engine start --fault replaces those that were on, also of an
+engine that runs; engine stop ends them. `mesabox engine status` says what is on, and how often each has fired.
 
 {grammar}
-{switches}"""
+{switches}
+Examples:
+  mesabox engine start --fault cut=0.3 --fault rate-limit=x2:1
+  mesabox engine start --fault mount-fails=x1 --fault-seed 7      # the same requests meet the same faults
+  mesabox engine start --fault "lost-answer=x1@POST /v1/sprites$"
+  mesabox engine start --fault none
+"""
 
 
 def _faults() -> str:

@@ -6,12 +6,7 @@ from dataclasses import dataclass
 
 from mesabox.clients.base import Change, DiffEntry, RepoHost, TreeEntry
 from mesabox.errors import MesaboxError
-<<<<<<< HEAD
-from mesabox.flow import scripts
-from mesabox.flow.asking import ask
-=======
 from mesabox.flow.patches import Missing, patch_between_trees, whole_patch
->>>>>>> source
 from mesabox.flow.services import Services
 from mesabox.flow.settling import head_of, settled, tree_at, with_sizes, written
 from mesabox.wire.mesa import VIRTUAL_ROOT_CHANGE_ID
@@ -71,53 +66,6 @@ async def collect(services: Services, repo: str, base: Base, *, sprite: str, fol
     return await _by_trees(repos, repo, base, change)
 
 
-<<<<<<< HEAD
-async def _written(services: Services, sprite: str, folder: str) -> dict[str, int]:
-    """path -> bytes of the files written since the mount, as the sprite sees them."""
-    done = await ask(services.sandboxes, sprite, scripts.sh(scripts.WRITTEN, folder), timeout=30.0)
-    lines = [line.strip().partition(" ") for line in done.stdout.decode(errors="surrogateescape").splitlines()]
-    return {path.strip().removeprefix("./"): int(size) for size, _, path in lines if size.isdecimal()}
-
-
-async def _settled(
-    repos: RepoHost, repo: str, base: Base, written: Mapping[str, int], change: Change | None
-) -> Change | None:
-    """The bookmark's change once each written file is there with its size, or the commit has come to rest.
-
-    Ignored files never arrive, so rest is enough; None while the repo is still empty.
-    """
-    loop = asyncio.get_running_loop()
-    deadline, seen, since = loop.time() + _SETTLE_LIMIT, "", loop.time()
-    while True:
-        commit = change.commit_oid if change else ""
-        if not written or (change and await _has_all(repos, repo, change, written)):
-            return change
-        now = loop.time()
-        if commit != seen:
-            seen, since = commit, now
-        if now - since > _QUIET or now > deadline:
-            return change
-        await asyncio.sleep(0.1)
-        change = await _head(repos, repo, base.bookmark)
-
-
-async def _head(repos: RepoHost, repo: str, bookmark: str) -> Change | None:
-    head = await repos.bookmark(repo, bookmark)
-    return None if head.change_id == _EMPTY_ROOT else await repos.change(repo, head.change_id)
-
-
-async def _has_all(repos: RepoHost, repo: str, change: Change, written: Mapping[str, int]) -> bool:
-    tree = await _tree(repos, repo, change.id)
-    return all(path in tree and tree[path].size == size for path, size in written.items())
-
-
-async def _by_commits(repos: RepoHost, repo: str, base: Base, change: Change) -> Changes:
-    before = base.commit_oid or _EMPTY_ROOT
-    diff, patch = await asyncio.gather(
-        repos.diff(repo, before, change.commit_oid), repos.patch(repo, before, change.commit_oid)
-    )
-    return Changes(change.id, change.commit_oid, base.commit_oid, diff.entries, diff.additions, diff.deletions, patch)
-=======
 async def _compared(repos: RepoHost, repo: str, base: Base, change: Change, head: str) -> Changes:
     """By the service's own diff. head: the commit, or where a service takes none the change."""
     before = base.commit_oid or VIRTUAL_ROOT_CHANGE_ID
@@ -125,7 +73,6 @@ async def _compared(repos: RepoHost, repo: str, base: Base, change: Change, head
     patch = await whole_patch(repos, repo, text, diff, base=before, head=head)
     lines = (diff.additions, diff.deletions)
     return Changes(change.id, change.commit_oid, base.commit_oid, diff.entries, *lines, patch.data, patch.missing)
->>>>>>> source
 
 
 async def _by_trees(repos: RepoHost, repo: str, base: Base, change: Change) -> Changes:

@@ -15,6 +15,7 @@ from mesabox.clients.base import Execution, TreeEntry
 from mesabox.errors import Failed, MesaboxError
 from mesabox.flow import scripts
 from mesabox.flow.archive import opened, tar_of
+from mesabox.flow.asking import ask
 from mesabox.flow.patch_writing import blob_oid
 from mesabox.flow.services import Services
 from mesabox.flow.settling import Tree, head_of, settled, tree_at
@@ -135,7 +136,7 @@ async def _remove(services: Services, sprite: str, folder: str, work: _Work) -> 
         if not paths:
             continue
         listed = "".join(f"{path}\0" for path in paths).encode()
-        done = await services.sandboxes.run(sprite, scripts.sh(script, folder), stdin=listed, timeout=_REMOVE_LIMIT)
+        done = await ask(services.sandboxes, sprite, scripts.sh(script, folder), stdin=listed, timeout=_REMOVE_LIMIT)
         if done.exit_code != 0:
             raise Failed("files in the mount cannot be removed", why=_why(done.stderr, done.exit_code))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from mesabox.clients.base import Change, RepoHost, TreeEntry
 from mesabox.flow import scripts
+from mesabox.flow.asking import ask
 from mesabox.flow.services import Services
 from mesabox.wire.mesa import VIRTUAL_ROOT_CHANGE_ID
 
@@ -18,7 +19,7 @@ _QUIET = 0.5
 
 async def written(services: Services, sprite: str, folder: str) -> dict[str, int]:
     """path -> bytes of the files written since the mount, as the sprite sees them."""
-    done = await services.sandboxes.run(sprite, scripts.sh(scripts.WRITTEN, folder), timeout=30.0)
+    done = await ask(services.sandboxes, sprite, scripts.sh(scripts.WRITTEN, folder), timeout=30.0)
     lines = [line.strip().partition(" ") for line in done.stdout.decode(errors="surrogateescape").splitlines()]
     return {path.strip().removeprefix("./"): int(size) for size, _, path in lines if size.isdecimal()}
 

@@ -13,10 +13,10 @@ from mesabox.clients.base import (
     Bookmark,
     Change,
     Checkpoint,
-    Completed,
     Diff,
     DiffEntry,
     Key,
+    Output,
     Repo,
     Secret,
     Session,
@@ -29,6 +29,7 @@ from mesabox.flow.services import Services as FlowServices
 from mesabox.switchboard import Services, Switchboard
 from mesabox.ui.streams import Streams
 from tests import schemas
+from tests.flow.services import FakeExecution
 
 WHEN = datetime(2026, 5, 6, 12, tzinfo=UTC)
 HEAD, BASE = "k" * 32, "l" * 32
@@ -133,8 +134,9 @@ class FakeSandboxes:
         await self.sprite(name)
         del self.known[name]
 
-    async def run(self, sprite, argv, *, stdin=b"", timeout=60.0):
-        return Completed(0, b"", b"")
+    def execute(self, sprite, request):
+        """A script that is asked, and answers that all is well."""
+        return FakeExecution(iter([Output(1, request.argv[3].encode() + b"0\n")]))
 
     async def sessions(self, sprite):
         return [Session("7", "make", "/home/sprite", False, True, WHEN)]

@@ -131,12 +131,12 @@ class FakeSandboxes:
         """A job of ``inside/job.sh``, or a script that is asked (``flow/asking.py``)."""
         if "start" in request.argv:
             self.world.asked("execute")
-            return FakeExecution(self.world, self._job(request.argv[6].encode()))
+            return FakeExecution(self._job(request.argv[6].encode()), self.world.exit_code)
         name = next((word for word in _MARKS if _MARKS[word] in request.argv[6]), "signal")
         self.world.asked(name)
         said = f"rw {FOLDER}\n".encode() if name == "mount" else b""
         self.world.answered(name)
-        return FakeExecution(self.world, iter([Output(1, said + request.argv[3].encode() + b"0\n")]))
+        return FakeExecution(iter([Output(1, said + request.argv[3].encode() + b"0\n")]))
 
     def _job(self, mark: bytes) -> Iterator[Output]:
         yield Output(2, mark + b"begun\n")
@@ -158,9 +158,9 @@ _MARKS = {
 class FakeExecution:
     session_id = "1"
 
-    def __init__(self, world: World, outputs: Iterator[Output]) -> None:
-        self.world = world
+    def __init__(self, outputs: Iterator[Output], exit_code: int = 0) -> None:
         self.outputs = outputs
+        self.ends_with = exit_code
         self.exit_code: int | None = None
         self.signals: list[str] = []
 
@@ -172,7 +172,7 @@ class FakeExecution:
     async def __aiter__(self) -> AsyncIterator[Output]:
         for output in self.outputs:
             yield output
-        self.exit_code = self.world.exit_code
+        self.exit_code = self.ends_with
 
     async def write(self, data: bytes) -> None: ...
     async def close_stdin(self) -> None: ...

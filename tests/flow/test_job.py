@@ -1,4 +1,4 @@
-"""A command that outlives its connections: nothing missing, nothing twice, in either direction; in each shell there is."""
+"""A command that outlives its connections: nothing missing, nothing twice, either way; in each shell there is."""
 
 import asyncio
 import itertools
