@@ -23,7 +23,7 @@ from mesabox.flow.marks import Marks
 from mesabox.wire.execution import ExecRequest
 
 STDOUT, STDERR = 1, 2
-_PAUSES = (0.0, 0.0, 0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0)
+_PAUSES = (0.0,) * 8 + (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0)
 """Seconds before each try to take up a lost connection; from the first again whenever one brought anything."""
 _LINGER_MARGIN = 30.0
 _SHORT = 20.0
