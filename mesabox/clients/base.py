@@ -105,7 +105,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class DiffEntry:
-    """status: added | modified | deleted | renamed. Counts are lines; None where the service left the hunks out."""
+    """status: added | modified | deleted | renamed. Counts are lines; None where the service left the hunks out.
+
+    size: bytes of the larger version, where the service tells.
+    """
 
     path: str
     status: str
@@ -113,6 +116,7 @@ class DiffEntry:
     additions: int | None
     deletions: int | None
     omitted_reason: str | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

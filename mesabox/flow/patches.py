@@ -16,8 +16,8 @@ from mesabox.flow.patch_writing import Version, section
 from mesabox.flow.settling import Tree, tree_at
 
 _AT_ONCE = 8
-_MOST_BYTES = 256 << 20
-"""Of contents in one patch: it is made in memory."""
+_MOST_BYTES, _LARGEST_FILE = 256 << 20, 64 << 20
+"""Of contents that are put into one patch: it is made in memory."""
 _OID = re.compile(r"[0-9a-f]{40}")
 _MODES = {"file": 0o100644, "symlink": 0o120000}
 
@@ -56,8 +56,11 @@ class _Side:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
+    """size: bytes of the larger one, as far as it is known."""
+
     old: _Side | None
     new: _Side | None
+    size: int = 0
 
     @property
     def path(self) -> str:
@@ -80,7 +83,8 @@ async def whole_patch(repos: RepoHost, repo: str, text: bytes, diff: Diff, *, ba
     if untold or any(_lacks_modes(file) for _, file in poor):
         trees = await _trees(repos, repo, base, head)
     maker = _Maker(repos, repo, base, head)
-    made = await maker.make([_of_file(file, trees) for _, file in poor])
+    sizes = {entry.path: entry.size or 0 for entry in diff.entries}
+    made = await maker.make([_of_file(file, trees, sizes.get(file.path, 0)) for _, file in poor])
     made += await maker.make([_of_entry(entry, trees) for entry in untold])
     left = [
         _Part(file.path, file.status != "deleted", one)
@@ -93,7 +97,9 @@ async def whole_patch(repos: RepoHost, repo: str, text: bytes, diff: Diff, *, ba
 async def patch_between_trees(repos: RepoHost, repo: str, before: Tree, after: Tree, *, head: str) -> WholePatch:
     """Where nothing of the base but its tree is known: its contents are told by their oids alone."""
     changed = [path for path in sorted({*before, *after}) if _facts(before.get(path)) != _facts(after.get(path))]
-    pairs = [_Pair(_side(before.get(path)), _side(after.get(path))) for path in changed]
+    pairs = [
+        _Pair(_side(before.get(path)), _side(new := after.get(path)), new.size or 0 if new else 0) for path in changed
+    ]
     return _put_together([], await _Maker(repos, repo, None, head).make(pairs))
 
 
@@ -113,6 +119,8 @@ class _Maker:
 
     async def _section(self, pair: _Pair) -> _Part | Missing:
         async with self._turns:
+            if pair.size > _LARGEST_FILE or self._bytes + pair.size > _MOST_BYTES:
+                return Missing(pair.path, "it is too large to be put into a patch")
             try:
                 old, new = await self._versions(pair)
             except MesaboxError as error:
@@ -140,8 +148,6 @@ class _Maker:
             return Version(old.path, old.mode, old.oid, None)
 
     async def _read(self, path: str, revision: str) -> bytes:
-        if self._bytes > _MOST_BYTES:
-            raise MesaboxError(f"{path} is not read", why=f"a patch holds {_MOST_BYTES >> 20} MiB of contents at most")
         content = await self._repos.read_file(self._repo, path, change_id=revision)
         self._bytes += len(content)
         return content
@@ -188,7 +194,7 @@ def _is_link(mode: int) -> bool:
     return mode == _MODES["symlink"]
 
 
-def _of_file(file: FilePatch, trees: Sequence[Tree]) -> _Pair:
+def _of_file(file: FilePatch, trees: Sequence[Tree], size: int) -> _Pair:
     def side(path: str | None, mode: int | None, oid: str, tree: Mapping[str, TreeEntry]) -> _Side | None:
         if path is None:
             return None
@@ -196,7 +202,7 @@ def _of_file(file: FilePatch, trees: Sequence[Tree]) -> _Pair:
         return _Side(path, mode or known.mode, oid if _OID.fullmatch(oid) else known.oid)
 
     old = side(file.old_path, file.old_mode, file.old_oid, trees[0])
-    return _Pair(old, side(file.new_path, file.new_mode, file.new_oid, trees[1]))
+    return _Pair(old, side(file.new_path, file.new_mode, file.new_oid, trees[1]), size)
 
 
 def _of_entry(entry: DiffEntry, trees: Sequence[Tree]) -> _Pair:
@@ -204,7 +210,7 @@ def _of_entry(entry: DiffEntry, trees: Sequence[Tree]) -> _Pair:
     old_path, file = entry.old_path or entry.path, _MODES["file"]
     old = None if entry.status == "added" else _side(trees[0].get(old_path)) or _Side(old_path, file)
     new = None if entry.status == "deleted" else _side(trees[1].get(entry.path)) or _Side(entry.path, file)
-    return _Pair(old, new)
+    return _Pair(old, new, entry.size or 0)
 
 
 def _side(entry: TreeEntry | None) -> _Side | None:

@@ -50,6 +50,7 @@ def _changes(outcome: Outcome) -> dict[str, Any] | None:
         "additions": changes.additions,
         "deletions": changes.deletions,
         "files": list(changes.entries),
+        "missing": list(changes.missing),
     }
 
 
@@ -84,7 +85,8 @@ def _what_changed(outcome: Outcome) -> list[str]:
         shown.append(f"  ... and {rest} more")
     counts = "" if changes.additions is None else f", +{changes.additions} -{changes.deletions}"
     head = f"changed in {where}: {len(changes.entries)} file{'s' if len(changes.entries) > 1 else ''}{counts}"
-    return [head, *shown, f"change {changes.change_id}  commit {changes.commit_oid[:12]}"]
+    missing = [f"  not in the patch that is kept: {one.path}: {one.why}" for one in changes.missing]
+    return [head, *shown, *missing, f"change {changes.change_id}  commit {changes.commit_oid[:12]}"]
 
 
 def _line(entry: DiffEntry) -> str:

@@ -157,12 +157,16 @@ async def test_what_is_missing_is_named_and_refused_by_git(tmp_path):
     assert done.returncode != 0 and trees.read(tmp_path / "f") == BEFORE
 
 
-async def test_a_patch_has_its_limit(monkeypatch):
-    monkeypatch.setattr(patches, "_MOST_BYTES", 0)
-    before = {f"b{number}": (FILE, b"\0%d" % number) for number in range(20)}
-    service = Service({}, before)
+async def test_a_patch_has_its_limits(monkeypatch):
+    after = {f"b{number}": (FILE, b"\0" * (10 + number)) for number in range(20)}
+    service = Service({}, after)
+    monkeypatch.setattr(patches, "_LARGEST_FILE", 20)
     patch = await patch_between_trees(service, "r", {}, service.entries(HEAD), head=HEAD)
-    assert patch.missing and all("MiB" in one.why for one in patch.missing)
+    assert {one.path for one in patch.missing} == {f"b{number}" for number in range(11, 20)}
+    assert {one.why for one in patch.missing} == {"it is too large to be put into a patch"}
+    monkeypatch.setattr(patches, "_MOST_BYTES", 60)
+    patch = await patch_between_trees(service, "r", {}, service.entries(HEAD), head=HEAD)
+    assert len(patch.missing) > 9 and patch.data
 
 
 async def test_any_two_trees_by_their_entries_alone(tmp_path):

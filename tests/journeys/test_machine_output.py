@@ -116,6 +116,7 @@ def test_what_is_shown_of_a_run_later_is_fenced_as_well(mesabox, github):
     mesabox("go", "--repo", "machine-later", "--", "sh", "-c", f"printf '{FORGED}' | tee file")
     for words in (
         ("runs", "logs", "last"),
+        ("runs", "diff", "last"),
         ("repo", "cat", "machine-later", "file"),
         ("repo", "diff", "machine-later"),
     ):
@@ -140,7 +141,8 @@ EVERY_STEP = (
     "run every --repo every -- sh -c 'echo x > file'|run every -- printf '\\377'|sh every --no-tty|unmount every|"
     "repo log every|repo diff every|repo diff every --stat|repo cat every file|key mint --repo every|key list --all|"
     "sprite checkpoint create every --comment c|sprite checkpoint list every|go --repo every -- touch other|"
-    "runs list|runs show last|runs logs last|config show|config path|down every|gc|repo delete every --yes"
+    "runs list|runs show last|runs logs last|runs diff last|runs diff last --stat|runs apply last --dry-run|"
+    "runs apply last|runs export last -o run.tgz|config show|config path|down every|gc|repo delete every --yes"
 )
 
 

@@ -93,6 +93,7 @@ def diff_entry(body: Json) -> DiffEntry:
         additions=None if kinds is None else kinds.count("added"),
         deletions=None if kinds is None else kinds.count("deleted"),
         omitted_reason=body.get("omitted_reason"),
+        size=body.get("size_bytes"),
     )
 
 
