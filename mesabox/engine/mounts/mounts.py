@@ -86,6 +86,7 @@ class Mounts:
         else:
             task = asyncio.create_task(self._attach_late(late, sprite, sandbox, user, targets))
             self._late.setdefault(sprite, set()).add(task)
+            task.add_done_callback(self._late[sprite].discard)
         return {"orgs": orgs, "mounts": self.mounted(sprite)}
 
     async def _attach_all(self, sprite: str, sandbox: Sandbox, user: str, targets: list[Target]) -> None:
