@@ -109,6 +109,7 @@ _DISK = (
     Switch("restore-hangs", "a restore is done, and its stream never says so", "TanStack/ai#868"),
     Switch("restore-no-end", "a restore's stream is complete and never ends", "TanStack/ai#868"),
     Switch("read-not-ready", "files can be listed and not read: EIO", "TanStack/ai#868"),
+    Switch("disk-full", "files cannot be written: ENOSPC", "§7"),
 )
 
 _MOUNTS = (

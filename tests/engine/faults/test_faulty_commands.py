@@ -6,8 +6,13 @@ import json
 import pytest
 from faulty_engine import SPRITE
 
+from mesabox.engine.faults.aimed import Aimed
+from mesabox.engine.faults.faults import Faults
+from mesabox.engine.faults.habits import habit
+from mesabox.engine.faults.sockets import NoHeartbeat, Pause
 from mesabox.errors import OutcomeUnknown
 from mesabox.wire.execution import ExecRequest
+from mesabox.wire.faults import Fault
 
 HELLO = "echo out; echo err >&2; exit 3"
 
@@ -248,11 +253,6 @@ async def test_a_terminals_connection_drops_after_its_exit(engine):
 
 async def test_a_silent_socket_has_no_heartbeat():
     """Its frames come every 20 s: played here."""
-    from mesabox.engine.faults.faults import Faults
-    from mesabox.engine.faults.habits import habit
-    from mesabox.engine.faults.sockets import NoHeartbeat
-    from mesabox.wire.faults import Fault
-
     faults, sent = Faults(), []
     faults.set([Fault.parse("no-heartbeat=x1")], 1)
 
@@ -274,6 +274,32 @@ async def test_a_pause_drops_a_silent_socket_and_not_its_command(engine):
     engine.set()
     told = await engine.sh("while ! [ -e /home/sprite/woken ]; do sleep 0.05; done")
     assert told.exits == [0]
+
+
+async def test_a_pause_drops_what_the_sprite_has_connected():
+    """The engine around it is played: a sprite's connections lead to the public Internet."""
+    dropped = []
+
+    class World:
+        def drop(self, sprite):
+            dropped.append(sprite)
+
+    class Transport:
+        def is_closing(self):
+            return True
+
+    scope = {"type": "websocket", "raw_path": b"/v1/sprites/sleepy/exec", "query_string": b""}
+    faults = Faults()
+    faults.set([Fault.parse("pause:10ms")], 1)
+    aimed = Aimed(scope, "sprites", World())
+
+    async def app(scope, receive, send):
+        while not dropped:
+            await asyncio.sleep(0.01)
+
+    shot = faults.aim("pause", aimed.about)
+    await habit(Pause)(shot, aimed, app)({**scope, "state": {"mesabox.transport": Transport()}}, None, None)
+    assert dropped == ["sleepy"]
 
 
 async def test_no_pause_while_it_speaks(engine):

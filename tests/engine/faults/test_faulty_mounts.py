@@ -76,6 +76,15 @@ def test_edits_come_late(engine, repo):
     assert content(engine, repo, "late") == 200
 
 
+def test_edits_that_are_held_back_come_when_the_fault_goes(engine, repo):
+    sh(engine, "mesa mount -d -y")
+    engine.set("late-edits:1h")
+    sh(engine, f"echo x > {PLACE}/{repo}/held")
+    until(lambda: engine.fired["late-edits=1:1h"] == 1)
+    engine.set()
+    assert content(engine, repo, "held") == 200
+
+
 def test_late_edits_come(engine, repo):
     sh(engine, "mesa mount -d -y")
     engine.set("late-edits:300ms")

@@ -146,6 +146,15 @@ def test_files_that_list_before_they_read(engine):
     assert engine.http.get(f"{S}/fs/read", params=path).status_code == 200
 
 
+def test_a_full_disk(engine):
+    engine.set("disk-full=x1")
+    path = {"path": "/home/sprite/full"}
+    refused = engine.http.put(f"{S}/fs/write", params=path, content=b"x")
+    assert (refused.status_code, refused.json()["code"]) == (500, "ENOSPC")
+    assert engine.http.get(f"{S}/fs/read", params=path).status_code == 404
+    assert engine.http.put(f"{S}/fs/write", params=path, content=b"x").status_code == 200
+
+
 async def test_is_active_says_the_opposite(engine):
     async with engine.socket("sleep", "60") as (socket, told):
         told.take(await socket.recv())
