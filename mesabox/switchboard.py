@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,17 @@ class Switchboard:
         other = Switchboard(self.streams, self.manner, {**self._flags, **flags}, self.redactor, self.command)
         other.__dict__.update({name: self.__dict__[name] for name in ("reporter", "events") if name in self.__dict__})
         return other
+
+    def detached(self) -> Switchboard:
+        """The same for a process that nobody listens to; events go on to their file."""
+        other = Switchboard(self.streams.unheard(), replace(self.manner, quiet=True), self._flags, self.redactor)
+        other.command = self.command
+        other.__dict__.update({name: self.__dict__[name] for name in ("events",) if name in self.__dict__})
+        return other
+
+    def forget_events(self) -> None:
+        """Somebody else tells them from here on."""
+        self.__dict__["events"] = None
 
     @cached_property
     def paths(self) -> Paths:

@@ -127,7 +127,7 @@ The local engine speaks both services' own protocols on 127.0.0.1, so that their
   mesabox --engine cloud go ...     the cloud's client code against the local engine
 
 It starts by itself, keeps its state (mesabox config path) and ends when it is idle. `mesabox doctor` says whether this
-machine can isolate sandboxes, and what mends it when not.
+machine can isolate sandboxes, and what mends it when not. It can go wrong on purpose: mesabox help faults.
 
 Examples:
   mesabox doctor

@@ -113,9 +113,12 @@ class EngineProcess:
         endpoint = self.endpoint()
         if endpoint is None:
             raise NotFound("the engine does not run any more", fix="mesabox engine start")
-        told: Mapping[str, Any] = await _ask(
-            endpoint, "PUT", "/_engine/faults", json={"faults": list(faults), "seed": seed}
-        )
+        body = {"faults": list(faults), "seed": seed}
+        try:
+            told: Mapping[str, Any] = await _ask(endpoint, "PUT", "/_engine/faults", json=body)
+        except NotFound:
+            why = "it was started by an older mesabox"
+            raise Unsupported("the running engine knows no faults", why=why, fix="mesabox engine stop") from None
         return told
 
     async def stop(self) -> bool:

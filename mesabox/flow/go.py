@@ -1,18 +1,21 @@
-"""The whole flow, as one chain: repo and key beside sprite and mesa, then mount, run, collect, teardown."""
+"""The whole flow, as one chain: repo and key beside sprite and mesa, then mount, seed, run, collect, teardown, apply."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
 
 from mesabox.clients.base import Key, Repo
 from mesabox.errors import ExitCode, MesaboxError
-from mesabox.flow import steps
+from mesabox.flow import job, steps
+from mesabox.flow.applying import Applied, apply_patch
 from mesabox.flow.collect import Base, Changes, collect, note_base
 from mesabox.flow.command import Console, FailedBy, Kept, run_command
+from mesabox.flow.earlier import Earlier, base_facts, is_no_credential
 from mesabox.flow.interrupts import Interrupts
 from mesabox.flow.ledger import Ledger, Resource, read_run
 from mesabox.flow.phases import Phases
 from mesabox.flow.plan import Plan
 from mesabox.flow.reporter import Reporter
+from mesabox.flow.seeding import seed
 from mesabox.flow.services import Services
 from mesabox.flow.undo import Undone, take_down, undoable
 
@@ -36,6 +39,7 @@ class Outcome:
     failed_by: FailedBy | None = None
     error: MesaboxError | None = None
     changes: Changes | None = None
+    applied: Applied | None = None
     undone: Undone = field(default_factory=Undone)
     kept: list[Resource] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -43,7 +47,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Go:
-    """One run of the flow: its tools, and what it has come to so far."""
+    """One run of the flow: its tools, and what it has come to so far. earlier: of a run that is gone on with."""
 
     plan: Plan
     services: Services
@@ -51,6 +55,7 @@ class Go:
     reporter: Reporter
     console: Console
     interrupts: Interrupts
+    earlier: Earlier | None = None
     outcome: Outcome = field(init=False)
     phases: Phases = field(init=False)
     base: Base | None = None
@@ -64,6 +69,7 @@ class Go:
         try:
             key = await self.set_up()
             await self.mount(key)
+            await self.seed()
             await self.run()
         except MesaboxError as error:
             self._failed(error)
@@ -75,6 +81,7 @@ class Go:
             self.interrupts.finished()
             await self.collect()
             await self.tear_down()
+            await self.apply()
             self._interrupted()
             self._close()
         return self.outcome
@@ -96,6 +103,10 @@ class Go:
 
     async def _key(self, repo: Repo) -> Key:
         async with self.phases.phase("key") as phase:
+            if self.earlier and (key := await self.earlier.key(self.services.repos, self.plan.command.timeout)):
+                phase.detail = "the one it had"
+                return key
+            await self._revoke_earlier()
             lifetime = self.plan.key_lifetime
             key = await steps.mint_key(
                 self.services, self.ledger, name=KEY_NAME, scopes=["read", "write"], lifetime=lifetime, repos=[repo]
@@ -103,36 +114,90 @@ class Go:
             phase.detail = f"read and write, {lifetime / 60:.0f} min"
         return key
 
+    async def _revoke_earlier(self) -> None:
+        """A run has one key at a time."""
+        left = [one for one in read_run(self.ledger.folder).leftovers() if one.kind == "key"] if self.earlier else []
+        if left:
+            await take_down(self.services, self.ledger, left, limit=_TEARDOWN_LIMIT)
+
     async def _bookmark(self, repo: Repo) -> None:
         bookmark = await steps.have_bookmark(self.services, self.ledger, repo, self.plan.bookmark)
         self.outcome.bookmark = bookmark.name
-        self.base = await note_base(self.services.repos, repo.name, bookmark.name, bookmark.change_id)
+        self.base = self.earlier.base() if self.earlier else None
+        if self.base is None:
+            await self._note_base(bookmark.change_id)
+
+    async def _note_base(self, change_id: str) -> None:
+        base = await note_base(self.services.repos, self.plan.repo, self.outcome.bookmark, change_id)
+        self.ledger.write("base", **base_facts(base))
+        self.base = base
 
     async def _sprite_and_mesa(self) -> None:
         async with self.phases.phase("sprite") as phase:
             if self.plan.sprite:
                 sprite, _ = await steps.have_sprite(self.services, self.ledger, self.plan.sprite)
             else:
-                sprite = await steps.new_sprite(self.services, self.ledger, f"mesabox-{self.ledger.run_id}")
+                earlier = self.earlier.resource("sprite") if self.earlier else None
+                name = f"mesabox-{self.ledger.run_id}"
+                sprite = await steps.own_sprite(self.services, self.ledger, name, earlier)
             self.outcome.sprite = phase.detail = sprite.name
         async with self.phases.phase("mesa") as phase:
             phase.detail = await steps.prepare_mesa(self.services, sprite.name)
 
     async def mount(self, key: Key) -> None:
         async with self.phases.phase("mount") as phase:
-            mounted = await steps.mount_repos(
-                self.services,
-                self.ledger,
-                self.outcome.sprite,
-                org=self.outcome.org,
-                repos=[self.plan.repo],
-                key=key,
-                bookmarks=[(self.plan.repo, self.outcome.bookmark)] if self.plan.bookmark else [],
-                lasting=self.plan.sprite is not None or self.plan.keep != "never",
-            )
-            self.outcome.folder = phase.detail = mounted[self.plan.repo].folder
+            try:
+                mounted = await self._mounted(key)
+            except MesaboxError as error:
+                if key.secret is not None or not is_no_credential(error):
+                    raise
+                mounted = await self._mounted(await self._another_key())
+            self.outcome.folder = phase.detail = mounted.folder
+
+    async def _another_key(self) -> Key:
+        """The sprite does not know the secret of the one there is, and nobody else does."""
+        await self._revoke_earlier()
+        repo = await self.services.repos.repo(self.plan.repo)
+        return await steps.mint_key(
+            self.services,
+            self.ledger,
+            name=KEY_NAME,
+            scopes=["read", "write"],
+            lifetime=self.plan.key_lifetime,
+            repos=[repo],
+        )
+
+    async def _mounted(self, key: Key) -> steps.Mounted:
+        mounted = await steps.mount_repos(
+            self.services,
+            self.ledger,
+            self.outcome.sprite,
+            org=self.outcome.org,
+            repos=[self.plan.repo],
+            key=key if key.secret is not None else None,
+            bookmarks=[(self.plan.repo, self.outcome.bookmark)] if self.plan.bookmark else [],
+            lasting=self.plan.sprite is not None or self.plan.keep != "never",
+        )
+        return mounted[self.plan.repo]
+
+    async def seed(self) -> None:
+        """The repo becomes what the folder is; the run's changes count from there."""
+        if self.plan.source is None or (self.earlier and self.earlier.seeded):
+            return
+        repo, bookmark = self.plan.repo, self.outcome.bookmark
+        async with self.phases.phase("seed") as phase:
+            source, sprite, folder = self.plan.source, self.outcome.sprite, self.outcome.folder
+            seeded = await seed(self.services, sprite, folder, source, repo=repo, bookmark=bookmark)
+            if seeded.not_kept:
+                self.reporter.warning(f"Mesa keeps no copy of {', '.join(seeded.not_kept[:5])}")
+            phase.detail = f"{seeded.sent} files sent, {seeded.removed} removed, {seeded.unchanged} there already"
+            await self._note_base((await self.services.repos.bookmark(repo, bookmark)).change_id)
+            self.ledger.write("seeded", sent=seeded.sent, removed=seeded.removed, unchanged=seeded.unchanged)
 
     async def run(self) -> None:
+        if self.earlier and self.earlier.succeeded:
+            self.outcome.exit_code = ExitCode.OK
+            return
         async with self.phases.phase("run"):
             with self.reporter.terminal_lent():
                 ended = await run_command(
@@ -141,11 +206,24 @@ class Go:
                     replace(self.plan.command, folder=self.outcome.folder),
                     console=self.console,
                     interrupts=self.interrupts,
-                    kept=Kept(self.ledger, self.ledger.run_id, tell=self.reporter.note),
+                    kept=self._kept_command(),
                     limit=self.plan.command.timeout,
                 )
             self.outcome.exit_code, self.outcome.failed_by = ended.exit_code, ended.failed_by
             self.ledger.write("exit", exit_code=ended.exit_code, failed_by=ended.failed_by)
+
+    def _kept_command(self) -> Kept:
+        """A command that was begun and whose end is not known is followed on; else it is begun, and again under a
+        name of its own.
+        """
+        place = self.earlier.place if self.earlier else None
+        if place is not None:
+            return Kept(self.ledger, place, resumed=True, tell=self.reporter.note)
+        count = self.earlier.commands if self.earlier else 0
+        place = self.ledger.run_id + (f"-{count + 1}" if count else "")
+        tty = self.plan.command.size is not None
+        self.ledger.write("command", place=place, sprite=self.outcome.sprite, tty=tty)
+        return Kept(self.ledger, place, tell=self.reporter.note)
 
     async def collect(self) -> None:
         """What changed, also after a failure: work that reached the mount is worth showing."""
@@ -182,15 +260,18 @@ class Go:
             commit_oid=changes.commit_oid,
             base_commit_oid=changes.base_commit_oid,
             files=[{"path": entry.path, "status": entry.status} for entry in changes.entries],
+            missing=[{"path": one.path, "why": one.why} for one in changes.missing],
         )
 
     async def tear_down(self) -> None:
-        """What this run made, by its record. With ``--keep`` the sprite stays; the key never does."""
+        """What this run made, by its record. With ``--keep`` the sprite stays; the key only for one who resumes."""
         left = undoable(read_run(self.ledger.folder).leftovers())
         if self._keeps():
-            self.outcome.kept = [resource for resource in left if resource.kind != "key"]
-            self.ledger.write("kept", names=[resource.name for resource in self.outcome.kept])
-            left = [resource for resource in left if resource.kind == "key"]
+            self.outcome.kept = [one for one in left if one.kind != "key" or self._failed_before_the_command()]
+            kept = [{"kind": one.kind, "name": one.name, "id": one.id} for one in self.outcome.kept]
+            self.ledger.write("kept", resources=kept)
+            left = [one for one in left if one not in self.outcome.kept]
+        await self._forget_command(left)
         if not left:
             return
         limit = _CANCELLED_LIMIT if self.interrupts.received else _TEARDOWN_LIMIT
@@ -201,13 +282,40 @@ class Go:
         for resource, error in self.outcome.undone.failed:
             self.reporter.warning(f"{resource.kind} {resource.name} is left: {error}. Run: mesabox gc")
 
+    async def _forget_command(self, doomed: list[Resource]) -> None:
+        """A sprite that stays keeps no output of commands whose end is known."""
+        run = read_run(self.ledger.folder)
+        if self.interrupts.received or not run.last("exit") or any(one.kind == "sprite" for one in doomed):
+            return
+        await job.forget(self.services.sandboxes, self.outcome.sprite, str(run.last("command")["place"]))
+
     def _keeps(self) -> bool:
         return self.plan.keep == "always" or (self.plan.keep == "on-failure" and self.outcome.exit_code != 0)
+
+    def _failed_before_the_command(self) -> bool:
+        """What was made is all needed to go on: ``--resume`` makes none of it again."""
+        return self.outcome.error is not None and not read_run(self.ledger.folder).last("command")
+
+    async def apply(self) -> None:
+        """The changes, to the folder that they were seeded from; only those of a command that ended well."""
+        changes, source = self.outcome.changes, self.plan.source
+        if not self.plan.apply or source is None or changes is None or not changes.patch:
+            return
+        if self.outcome.exit_code != 0 or self.interrupts.received:
+            self.reporter.note(f"not applied, since the run failed. Do it: mesabox runs apply {self.ledger.run_id}")
+            return
+        try:
+            async with self.phases.phase("apply") as phase:
+                applied = await asyncio.to_thread(apply_patch, changes.patch, source.folder)
+                phase.detail = f"{applied.changed} files in {source.folder}"
+            self.outcome.applied = applied
+        except MesaboxError as error:
+            self._failed(error)
 
     def _failed(self, error: MesaboxError) -> None:
         self.outcome.error = error
         self.outcome.exit_code = ExitCode.MESABOX_FAILED
-        self.outcome.failed_by = "service" if error.default_code in ("service_error", "try_later") else "mesabox"
+        self.outcome.failed_by = "service" if error.default_code in _OF_SERVICES else "mesabox"
 
     def _interrupted(self) -> None:
         """A signal to mesabox is the answer, whatever the command said."""
@@ -224,3 +332,6 @@ class Go:
             error=None if error is None else {"code": error.code, "title": error.what},
             left=[resource.name for resource, _ in self.outcome.undone.failed],
         )
+
+
+_OF_SERVICES = ("service_error", "try_later", "outcome_unknown")

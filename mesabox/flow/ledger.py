@@ -27,6 +27,9 @@ _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _UNDONE_BY = frozenset({"kind", "name", "names", "id", "facts", "where", "cwd", "how"})
 """Fields that undoing reads: they stay as they are, whatever a secret may look like."""
 _OUTPUT = b',"type":"output",'
+_A_DAY = 86400.0
+_AFTER_LIMIT = 600.0
+"""Seconds: setting up, the key's five minutes beyond the command, and some more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,13 +201,30 @@ class Run:
         """The newest event of a type; empty when there is none."""
         return next((event for event in reversed(self.events) if event["type"] == type), {})
 
+    @property
+    def supervisor(self) -> int:
+        """The process that works on it, or did last."""
+        return int(next((event["pid"] for event in reversed(self.events) if "pid" in event), 0))
+
     def recorded(self, stream: str) -> tuple[int, int]:
-        """Bytes of a stream of output that are on record: in its file, and as the command wrote them."""
+        """Bytes of a stream of output that are on record: in its file, and as its last command wrote them."""
         size = raw = 0
         for event in events_of(self.folder):
             if event["type"] == "output" and event["stream"] == stream:
                 size, raw = event["offset"] + event["length"], event["raw"]
+            elif event["type"] == "command":
+                raw = 0
         return size, raw
+
+    def kept(self) -> set[tuple[str, str]]:
+        """(kind, name) of what ``--keep`` left on purpose."""
+        return {(one["kind"], one["name"]) for one in self.last("kept").get("resources", ())}
+
+    def last_moment(self) -> float:
+        """Unix seconds: after it neither its command nor its key lives, whatever became of its process."""
+        begun = max((event["ts"] for event in self.events if event["type"] in ("start", "resumed")), default=0.0)
+        limit = self.start.get("timeout")
+        return float(begun) + (_A_DAY if limit is None else limit + _AFTER_LIMIT)
 
     def leftovers(self) -> list[Resource]:
         """What was made, or perhaps made, and not removed; in the order of making."""

@@ -60,10 +60,16 @@ def abandoned(runs: Path) -> Iterator[Leftover]:
         left = undoable(run.leftovers())
         if run.start.get("kind") == "steps":
             left = [resource for resource in left if not resource.certain]
-        elif any(event["type"] == "kept" for event in run.events):
-            left = [resource for resource in left if resource.kind == "key"]
+        else:
+            kept = run.kept()
+            left = [resource for resource in left if (resource.kind, resource.name) not in kept]
         if left:
             yield Leftover(run, tuple(left))
+
+
+def outlived(runs: Path, now: float) -> Iterator[Leftover]:
+    """Of abandoned runs those whose command and key have ended by themselves: nobody can still go on with them."""
+    return (leftover for leftover in abandoned(runs) if leftover.run.last_moment() < now)
 
 
 async def remove(services: Services, leftover: Leftover, *, limit: float | None = None) -> Undone:

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from mesabox.errors import UsageProblem
 from mesabox.flow.command import Command
+from mesabox.flow.source import Source
 from mesabox.wire.durations import parse_duration
 
 Keep = Literal["never", "on-failure", "always"]
@@ -20,13 +21,36 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """sprite: None for a new one, named after the run, that is destroyed at the end."""
+    """sprite: None for a new one, named after the run, that is destroyed at the end. source: what seeds the repo.
+
+    apply: whether the changes go back there. secrets: as ``--secret`` was given, without any value.
+    """
 
     command: Command
     repo: str = DEFAULT_REPO
     bookmark: str | None = None
     sprite: str | None = None
     keep: Keep = "never"
+    source: Source | None = None
+    apply: bool = False
+    secrets: tuple[str, ...] = ()
+
+    def facts(self) -> dict[str, Any]:
+        """For the run's record: what it takes to do it again."""
+        command = self.command
+        return {
+            "command": list(command.argv),
+            "repo": self.repo,
+            "bookmark": self.bookmark,
+            "named_sprite": self.sprite,
+            "keep": self.keep,
+            "source": None if self.source is None else str(self.source.folder),
+            "apply": self.apply,
+            "env": dict(command.env),
+            "workdir": command.workdir,
+            "timeout": command.timeout,
+            "secrets": list(self.secrets),
+        }
 
     @property
     def key_lifetime(self) -> float:

@@ -59,6 +59,9 @@ if [ "$place" = memory ] && [ -w /dev/shm ] && [ -z "${MESABOX_DOOR:-}" ]; then
   export XDG_CONFIG_HOME=/dev/shm/mesabox-config
   mkdir -p -m 700 "$XDG_CONFIG_HOME"
 fi
+if [ "$form" = key ] && [ "$place" = home ]; then
+  printf '%s\\n' "$MESA_API_KEY" | timeout 20 mesa -y auth set-key --org "$org" >/dev/null 2>&1
+fi
 mesa mount -d -y </dev/null >&2 || { say "mesa mount failed with exit $?"; exit 74; }
 live() {
   ls -A "$1" >/dev/null 2>&1 || return 1
@@ -80,8 +83,9 @@ done
 """argv: org, form (key | token | again), MESA_REPO_REVS or empty, config place (memory | home), repos.
 
 The credential is the one line on stdin. Prints ``rw|ro <folder>`` a repo once each is a mount that lists; exit 74 when
-mesa failed, 75 when the mount does not answer. ``memory`` is for sprites that are destroyed at the end; in an engine
-without isolation (MESABOX_DOOR tells) /dev/shm would be the machine's, and the sprite's folder goes anyway.
+mesa failed, 75 when the mount does not answer. ``memory`` is for sprites that are destroyed at the end: in others
+the key is kept before it is used, so that a mount that failed can be tried again without it. In an engine without
+isolation (MESABOX_DOOR tells) /dev/shm would be the machine's, and the sprite's folder goes anyway.
 """
 
 UNMOUNT = """set -u

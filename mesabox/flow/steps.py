@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from mesabox.clients.base import Bookmark, Key, Repo, Sprite
-from mesabox.errors import Conflict, Failed, NotFound, Unsupported
+from mesabox.clients.base import Bookmark, Key, Repo, RepoHost, Sprite
+from mesabox.errors import Conflict, Failed, NotFound, OutcomeUnknown, Unsupported
 from mesabox.flow import job, scripts
 from mesabox.flow.asking import ask
-from mesabox.flow.ledger import Ledger
+from mesabox.flow.ledger import Ledger, Resource
 from mesabox.flow.services import Services
 
 LABEL = "mesabox"
@@ -40,6 +41,8 @@ async def have_repo(services: Services, ledger: Ledger, name: str) -> Repo:
         repo = await services.repos.create_repo(name)
     except Conflict:
         return await services.repos.repo(name)
+    except OutcomeUnknown:  # it was not there before, so if it is now, it is the one that was asked for
+        repo = await services.repos.repo(name)
     ledger.made("repo", name, id=repo.id)
     return repo
 
@@ -75,7 +78,12 @@ async def mint_key(
     """
     ledger.making("key", name, sprite=sprite)
     tags = {LABEL: ledger.run_id}
-    key = await services.repos.mint_key(name=name, scopes=scopes, ttl=lifetime, repos=repos, tags=tags)
+    try:
+        key = await services.repos.mint_key(name=name, scopes=scopes, ttl=lifetime, repos=repos, tags=tags)
+    except OutcomeUnknown:  # one whose secret nobody knows is of no use: it goes, and another comes
+        if (lost := await key_of(services.repos, ledger.run_id, name)) is not None:
+            await services.repos.revoke_key(lost)
+        key = await services.repos.mint_key(name=name, scopes=scopes, ttl=lifetime, repos=repos, tags=tags)
     if key.secret:
         ledger.redactor.learn(key.secret.reveal(), announce=True)
     if key.revocable:
@@ -85,16 +93,51 @@ async def mint_key(
     return key
 
 
+async def key_of(repos: RepoHost, run_id: str, name: str) -> str | None:
+    """The id of a run's live key by its name and tag, for one whose making was cut short."""
+    async for key in repos.keys():
+        if key.name == name and key.tags.get(LABEL) == run_id and key.revoked_at is None:
+            return key.id
+    return None
+
+
 async def new_sprite(services: Services, ledger: Ledger, name: str) -> Sprite:
-    """Conflict when the name is taken."""
+    """Conflict when the name is taken. One whose making was answered by nobody is known by the run's label."""
     ledger.making("sprite", name)
     try:
-        sprite = await services.sandboxes.create_sprite(name, labels=[LABEL, run_label(ledger.run_id)])
+        sprite = await _made_sprite(services, ledger, name)
     except Conflict:
         ledger.write("removed", kind="sprite", name=name, id="", how="it was there already, and not ours")
         raise
     ledger.made("sprite", name, id=sprite.id)
     return sprite
+
+
+async def _made_sprite(services: Services, ledger: Ledger, name: str) -> Sprite:
+    label = run_label(ledger.run_id)
+    for last in (False, True):
+        try:
+            return await services.sandboxes.create_sprite(name, labels=[LABEL, label])
+        except (Conflict, OutcomeUnknown) as refusal:
+            with suppress(NotFound):
+                found = await services.sandboxes.sprite(name)
+                if label in found.labels:
+                    return found
+                raise Conflict(f"sprite {name!r} exists already", why="it was not made by this run") from None
+            if last:
+                raise refusal
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def own_sprite(services: Services, ledger: Ledger, name: str, earlier: Resource | None) -> Sprite:
+    """The run's own: the one that it made earlier, if that is still there, else a new one."""
+    if earlier is not None:
+        with suppress(NotFound):
+            found = await services.sandboxes.sprite(earlier.name)
+            if found.id == earlier.id:
+                return found
+        ledger.removed(earlier, "gone")
+    return await new_sprite(services, ledger, name)
 
 
 async def have_sprite(services: Services, ledger: Ledger, name: str) -> tuple[Sprite, bool]:

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from mesabox.clients.base import RepoHost
 from mesabox.errors import MesaboxError, NotFound
 from mesabox.flow import steps
 from mesabox.flow.ledger import Ledger, Resource
@@ -77,19 +76,11 @@ async def _destroy_sprite(services: Services, ledger: Ledger, resource: Resource
 
 
 async def _revoke_key(services: Services, ledger: Ledger, resource: Resource) -> bool:
-    key_id = resource.id or await _key_of(ledger.run_id, services.repos, resource.name)
+    key_id = resource.id or await steps.key_of(services.repos, ledger.run_id, resource.name)
     if key_id is None:
         return False
     await services.repos.revoke_key(key_id)
     return True
-
-
-async def _key_of(run_id: str, repos: RepoHost, name: str) -> str | None:
-    """The id of a live key by its name and tag, for one whose making was cut short."""
-    async for key in repos.keys():
-        if key.name == name and key.tags.get(steps.LABEL) == run_id and key.revoked_at is None:
-            return key.id
-    return None
 
 
 async def _unmount(services: Services, _: Ledger, resource: Resource) -> bool:

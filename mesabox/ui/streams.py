@@ -4,6 +4,7 @@ import io
 import os
 import select
 import signal
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -111,6 +112,22 @@ class Streams:
         with _dying_by_exception():
             return getpass.getpass(question)
 
+    @property
+    def has_input(self) -> bool:
+        """Whether something may come on stdin: not from a terminal, nor from where nothing ever comes."""
+        if self.stdin_terminal:
+            return False
+        try:
+            about = os.fstat(self.stdin.fileno())
+        except OSError:  # io.UnsupportedOperation of a fake is one too
+            return True
+        return not (stat.S_ISCHR(about.st_mode) and about.st_rdev == os.stat(os.devnull).st_rdev)
+
+    def unheard(self) -> "Streams":
+        """For a process of its own: what it says goes nowhere; what is piped in still comes."""
+        nowhere = Sink(_nowhere("wb"))
+        return Streams(self.stdin if self.has_input else _nowhere("rb"), nowhere, nowhere, ci=True)
+
     def told(self, *, no_color: bool, no_input: bool) -> "Streams":
         """The same world after ``--no-color`` and ``--no-input``."""
         streams = replace(self, may_ask=self.may_ask and not no_input)
@@ -149,9 +166,13 @@ def _binary(stream: object, mode: str) -> BinaryIO:
     Output goes round Python's buffer: a write of another thread that is stuck would hold its lock until the end.
     """
     if stream is None:
-        return cast(BinaryIO, Path(os.devnull).open(mode, buffering=-1 if "r" in mode else 0))
+        return _nowhere(mode)
     buffered = getattr(stream, "buffer", stream)
     return cast(BinaryIO, buffered if "r" in mode else getattr(buffered, "raw", buffered))
+
+
+def _nowhere(mode: str) -> BinaryIO:
+    return cast(BinaryIO, Path(os.devnull).open(mode, buffering=-1 if "r" in mode else 0))
 
 
 def _sink(raw: BinaryIO, facts: TalkFacts) -> Sink:

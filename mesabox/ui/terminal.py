@@ -33,6 +33,7 @@ class Console:
     """
 
     stuck: Callable[[], None] | None = None
+    takes_input = True
 
     def __init__(self, streams: Streams, *, captured: bool = False, events: EventLog | None = None) -> None:
         self._streams = streams
@@ -111,7 +112,7 @@ class Console:
     @contextlib.asynccontextmanager
     async def _input(self, execution: Execution, size: tuple[int, int] | None) -> AsyncIterator[None]:
         """stdin goes along while the command runs; a terminal that was not lent to it stays ours."""
-        if size is None and self._streams.stdin_terminal:
+        if size is None and (self._streams.stdin_terminal or not self.takes_input):
             yield
             return
         feeding = asyncio.create_task(self._feed(execution))

@@ -1,6 +1,7 @@
 """The fault switches of the local engine: what each does, and where its like was seen. The engine's ``faults`` acts.
 
-seen: a section (§) of the protocol's description of Sprites, or the published thread, that tells of the behaviour.
+seen: the published thread (a repository's issue or pull request), or the section (§) of what is known of the protocol
+of Sprites (or Mesa, where it says so), that tells of the behaviour.
 """
 
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ _REQUESTS = (
     Switch("rate-limit", "429 with Retry-After (seconds), nothing done", "§1.5", Parameter("number", "1", most=86_400)),
     Switch("unavailable", "a 5xx, nothing done", "§1.5", Parameter("number", "503", 500, 599)),
     Switch("lost-answer", "a change is made, then the connection ends without an answer", "§3.4, §4.4"),
-    Switch("lost-answer-502", "a change is made, then the answer is an edge's 502", "sprites-docs#81"),
+    Switch("lost-answer-502", "a change is made, then the answer is an edge's 502", "superfly/sprites-docs#81"),
     Switch("cut-answer", "an answer's body breaks off after so many bytes, or somewhere if it has fewer", "§4.4",
            Parameter("bytes", "0-4K")),
     Switch("url-limit", "request lines above so many bytes are refused with 431", "§1.4", Parameter("bytes", "16K")),
@@ -47,35 +48,40 @@ _REQUESTS = (
 
 _CREDENTIALS = (
     Switch("sprites-401", "Sprites refuses the token", "§1.2"),
-    Switch("mesa-401", "Mesa refuses the credential as expired", "mesa §5"),
-    Switch("key-ends-early", "a minted key ends after so long, whatever it was promised", "mesa §5", _time("5s")),
-    Switch("no-minting", "Mesa makes no keys any more: 404", "mesa: removed from the schema in 0.48"),
+    Switch("mesa-401", "Mesa refuses the credential as expired", "mesa §2.0"),
+    Switch("key-ends-early", "a minted key ends after so long, whatever it was promised", "mesa §3.6", _time("5s")),
+    Switch("no-minting", "Mesa makes no keys any more: 404", "mesa §1.6: gone from the schema in 0.48"),
 )
 
 _EXEC = (
-    Switch("cut", "the socket ends without a close frame after so many bytes, also amid a frame", "§3.4",
+    Switch("cut", "the socket ends without a close frame after so many bytes, also amid a frame",
+           "§3.4, clouvet/sprite-mobile#5, #9, #14",
            Parameter("bytes", "0-64K")),
-    Switch("no-exit", "closed with 1000, and no exit was told", "sprites-py#16, sprites-go 8176adf"),
-    Switch("close-1011", "closed with 1011, and no exit was told", "sprites-py#11"),
-    Switch("lost-output", "a command that ends within so long: no output, no exit, closed with 1000", "sprites-py#16",
+    Switch("no-exit", "closed with 1000, and no exit was told", "superfly/sprites-py#16, sprites-go 8176adf"),
+    Switch("close-1011", "closed with 1011, and no exit was told", "superfly/sprites-py#11"),
+    Switch("lost-output", "a command that ends within so long: no output, no exit, closed with 1000",
+           "superfly/sprites-py#16",
            _time("500ms")),
     Switch("exit-late", "the exit is told so much later", "§3.3", _time("3s")),
     Switch("exit-never", "all output comes, the exit never does, and the socket stays open", "§3.3"),
-    Switch("exec-hangs", "opened, and then nothing more is ever told", "sprites-go#11, sprites-docs#88, spawn#2428"),
-    Switch("slow-close", "the socket is held so long after the exit", "sprites-py#24, #26", _time("5s")),
+    Switch("exec-hangs", "opened, and then nothing more is ever told",
+           "superfly/sprites-go#11, OpenRouterLabs/spawn#2428"),
+    Switch("slow-close", "the socket is held so long after the exit", "superfly/sprites-py#24, #26", _time("5s")),
     Switch("json-exit", "a JSON exit before the exit frame", "§3.3"),
     Switch("json-exit-only", "a JSON exit instead of the exit frame", "§3.3"),
     Switch("json-exit-early", "a JSON exit, then the last output, then the exit frame", "§3.3, §3.9"),
-    Switch("late-frames", "control frames, another exit among them, after the exit frame", "§3.3, sprites-js#16"),
+    Switch("late-frames", "control frames, another exit among them, after the exit frame",
+           "§3.3, superfly/sprites-js#16, #18, #21"),
     Switch("output-after-exit", "the last piece of output comes after the exit", "§3.3, §3.6"),
-    Switch("wrong-exit", "this exit code instead of the command's", "sprites-py#7", Parameter("number", "255", 0, 255)),
+    Switch("wrong-exit", "this exit code instead of the command's",
+           "superfly/sprites-py#7", Parameter("number", "255", 0, 255)),
     Switch("no-signal-header", "no X-Sprite-Capabilities: signals are to go by POST kill", "§1.4"),
     Switch("signals-ignored", "signal frames are taken and do nothing", "§3.2"),
-    Switch("stdin-lost", "what is sent as input never arrives", "sprites-go#22"),
-    Switch("stdin-eof-lost", "the end of input never arrives", "sprites-docs#88"),
+    Switch("stdin-lost", "what is sent as input never arrives", "superfly/sprites-go#22"),
+    Switch("stdin-eof-lost", "the end of input never arrives", "superfly/sprites-docs#88"),
     Switch("env-replaced", "variables given with a command replace its environment", "§3.1"),
     Switch("tty-dropped", "a terminal's connection ends without a close frame after its JSON exit", "§3.3"),
-    Switch("no-heartbeat", "a silent command's socket is silent too", "PageSpace#1723, #2029"),
+    Switch("no-heartbeat", "a silent command's socket is silent too", "2witstudios/PageSpace#1723, #2029"),
     Switch("pause", "when a socket has been silent so long the sprite pauses: its connections drop", "§4.4, §7",
            _time("30s")),
 )  # fmt: skip
@@ -103,12 +109,13 @@ _DISK = (
     Switch("restore-hangs", "a restore is done, and its stream never says so", "TanStack/ai#868"),
     Switch("restore-no-end", "a restore's stream is complete and never ends", "TanStack/ai#868"),
     Switch("read-not-ready", "files can be listed and not read: EIO", "TanStack/ai#868"),
+    Switch("disk-full", "files cannot be written: ENOSPC", "§7"),
 )
 
 _MOUNTS = (
-    Switch("mount-fails", "mesa mount fails in the sprite", "mesa §9"),
-    Switch("mount-late", "mesa mount -d returns so long before the mount is live", "mesa §9", _time("1s")),
-    Switch("late-edits", "what is written in a mount is in Mesa up to so much later", "mesa §9", _time("1s")),
+    Switch("mount-fails", "mesa mount fails in the sprite", "mesa §7"),
+    Switch("mount-late", "mesa mount -d returns so long before the mount is live", "mesa §4.3", _time("1s")),
+    Switch("late-edits", "what is written in a mount is in Mesa so much later", "mesa §3.5", _time("1s")),
     Switch("fuse-needs-sudo", "/dev/fuse and /etc/fuse.conf are root's (not at tier single, where all are)", "§4.2"),
 )
 

@@ -62,7 +62,7 @@ class Fault:
     def __str__(self) -> str:
         """As it would be asked for again."""
         often = "" if self.times is None else f"x{self.times}"
-        rate = f"{self.rate:g}" if self.times is None or self.rate != 1 else ""
+        rate = f"{self.rate:.12g}" if self.times is None or self.rate != 1 else ""
         amount = f":{self.amount}" if self.amount else ""
         return f"{self.switch.name}={rate}{often}{amount}" + (f"@{self.where}" if self.where else "")
 

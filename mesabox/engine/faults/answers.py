@@ -179,12 +179,19 @@ def _endless(shot: Shot, app: App, tells: Callable[[bytes], bool]) -> App:
 
 
 def read_not_ready(shot: Shot, aimed: Aimed, app: App) -> App:
+    return _file_error(shot, aimed, app, "EIO", "input/output error")
+
+
+def disk_full(shot: Shot, aimed: Aimed, app: App) -> App:
+    return _file_error(shot, aimed, app, "ENOSPC", "no space left on device")
+
+
+def _file_error(shot: Shot, aimed: Aimed, app: App, code: str, text: str) -> App:
     async def refused(scope: Scope, receive: Receive, send: Send) -> None:
         if not shot.fires():
             return await app(scope, receive, send)
         path = parse_qs(scope["query_string"].decode("latin-1")).get("path", [""])[0]
-        refusal = aimed.refusal(500, f"input/output error: {path}", more={"code": "EIO", "path": path})
-        await refusal(scope, receive, send)
+        await aimed.refusal(500, f"{text}: {path}", more={"code": code, "path": path})(scope, receive, send)
 
     return refused
 

@@ -2,6 +2,7 @@
 
 import random
 import secrets
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -27,24 +28,26 @@ class Armed:
         if not self.fault.meets(about):
             return None
         hits, amount = self._random.random() < self.fault.rate, self._random.uniform(self.fault.low, self.fault.high)
-        return Shot(self, amount) if hits and not self.spent else None
+        return Shot(self, amount, about) if hits and not self.spent else None
 
 
 class Shot:
     """A fault that is going to hit. amount: seconds, bytes or a number, as its switch says."""
 
-    __slots__ = ("_armed", "_taken", "amount")
+    __slots__ = ("_about", "_armed", "_taken", "amount")
 
-    def __init__(self, armed: Armed, amount: float) -> None:
+    def __init__(self, armed: Armed, amount: float, about: str) -> None:
         self.amount = amount
+        self._about = about
         self._armed = armed
         self._taken = False
 
     def fires(self) -> bool:
-        """Counted once. False when others at the same time have used it up."""
+        """Counted once, and told in the log. False when others at the same time have used it up."""
         if not self._taken and not self._armed.spent:
             self._taken = True
             self._armed.fired += 1
+            print(f"fault {self._armed.fault} hits {self._about}", file=sys.stderr)
         return self._taken
 
 

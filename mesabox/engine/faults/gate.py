@@ -1,5 +1,6 @@
 """Where requests meet the switches: one ordered list, the first outermost. Without a fault nothing is looked at."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from mesabox.engine.faults.aimed import Aimed, Service, World, Wrap
 from mesabox.engine.faults.faults import Faults
 from mesabox.engine.faults.habits import habit
 from mesabox.engine.gate import App, Receive, Scope, Send
+from mesabox.engine.transport import hang_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ _ANSWERS = (
     _Place("restore-hangs", _of("POST", "/[^/]+/checkpoints/[^/]+/restore"), answers.restore_hangs),
     _Place("restore-no-end", _of("POST", "/[^/]+/checkpoints/[^/]+/restore"), answers.restore_no_end),
     _Place("read-not-ready", _of("GET", "/[^/]+/fs/read"), answers.read_not_ready),
+    _Place("disk-full", _of("PUT", "/[^/]+/fs/write"), answers.disk_full),
 )
 _SOCKETS = (
     _Place("cut", _exec, habit(sockets.Cut)),
@@ -127,4 +130,7 @@ class FaultGate:
         for place in reversed(PLACES):
             if place.applies(aimed) and (shot := self._faults.aim(place.name, aimed.about)):
                 app = place.wrap(shot, aimed, app)
-        await app(scope, receive, send)
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:  # the engine stops while a fault keeps somebody waiting
+            await hang_up(scope)

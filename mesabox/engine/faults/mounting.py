@@ -13,15 +13,15 @@ class Lateness:
         self._faults = faults
         self._due: WeakKeyDictionary[object, float] = WeakKeyDictionary()
 
-    def written(self, tree: object, about: str) -> None:
-        """A hint that something was. about: ``EDIT org/repo``."""
-        if self._faults.of("late-edits") and tree not in self._due:
-            self._due[tree] = time.monotonic() + (self._faults.fire("late-edits", about) or 0.0)
-
-    def holds(self, tree: object) -> bool:
-        """Whether it is too early: also before the hint, which a reader may outrun."""
+    def holds(self, tree: object, about: str) -> bool:
+        """Whether it is too early for an edit that has just been found. about: ``EDIT org/repo``."""
+        if not self._faults or not self._faults.of("late-edits"):
+            self._due.pop(tree, None)
+            return False
         if tree not in self._due:
-            return any(not armed.spent for armed in self._faults.of("late-edits"))
+            if (late := self._faults.fire("late-edits", about)) is None:
+                return False
+            self._due[tree] = time.monotonic() + late
         if time.monotonic() < self._due[tree]:
             return True
         del self._due[tree]

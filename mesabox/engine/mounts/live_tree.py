@@ -51,8 +51,8 @@ class LiveTree:
         self.surface = surface
         self.attachments: list[Attachment] = []
         self.grant: Grant | None = None
-        self.written: Callable[[], None] = lambda: None
-        """Called at each hint that something was."""
+        self.held_back: Callable[[], bool] = lambda: False
+        """Whether an edit that was found is not to be committed yet: a fault of the engine's."""
         self._mesa = mesa
         self._woken = asyncio.Event()
         self._edits: Edits = {}
@@ -65,14 +65,13 @@ class LiveTree:
         return self.record.kept and any(not attachment.read_only for attachment in self.attachments)
 
     def wake(self) -> None:
-        self.written()
         self._woken.set()
 
     def attach(self, attachment: Attachment) -> None:
         self.attachments.append(attachment)
         if not attachment.read_only:
             self.grant = attachment.grant
-        self._woken.set()
+        self.wake()
 
     async def keep(
         self, commit: Callable[[], Awaitable[None]], end_writing: Callable[[Attachment], Awaitable[None]]
@@ -120,6 +119,8 @@ class LiveTree:
         started = time.monotonic()
         change = self._change(repo)
         written = self._written(repo, unchanged_for)
+        if written != self.record.committed and not unchanged_for and self.held_back():
+            return
         tree = written
         if change.tree_oid != self.record.committed:
             tree = self._joined(repo, change.tree_oid, written)

@@ -86,6 +86,7 @@ class Mounts:
         else:
             task = asyncio.create_task(self._attach_late(late, sprite, sandbox, user, targets))
             self._late.setdefault(sprite, set()).add(task)
+            task.add_done_callback(self._late[sprite].discard)
         return {"orgs": orgs, "mounts": self.mounted(sprite)}
 
     async def _attach_all(self, sprite: str, sandbox: Sandbox, user: str, targets: list[Target]) -> None:
@@ -138,7 +139,7 @@ class Mounts:
             return tree, handle
 
         tree, handle = await self._mesa.critically(repo.id, opened)
-        tree.written = lambda: self._lateness.written(tree, f"EDIT {repo.org}/{repo.name}")
+        tree.held_back = lambda: self._lateness.holds(tree, f"EDIT {repo.org}/{repo.name}")
         self._trees.keep(tree, self._commit, self._end_writing)
         before = [
             attached for attached in self._attachments.get(attachment.sprite, []) if attached[0].path == attachment.path
@@ -227,7 +228,7 @@ class Mounts:
 
     async def _commit(self, tree: LiveTree, *, last: bool = False) -> None:
         """Of one tree, unless it was closed meanwhile; trees of changes that stand on it are told."""
-        if tree not in self._trees.of(tree.record.repo_id) or (not last and self._lateness.holds(tree)):
+        if tree not in self._trees.of(tree.record.repo_id):
             return
         await tree.commit(last=last)
         for change in await self._mesa.in_thread(tree.record.repo_id, OpenRepo.take_evolved):

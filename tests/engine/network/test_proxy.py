@@ -64,6 +64,24 @@ async def test_connect_tunnels(proxy, server):
     assert opened.startswith(b"HTTP/1.1 200") and echoed == b"echo:hello"
 
 
+async def test_every_connection_can_be_dropped():
+    silent = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setblocking(False)
+    proxy = Proxy(Guide(), listening)
+    reader, writer = await asyncio.open_connection(*listening.getsockname())
+    writer.write(b"CONNECT name.test:%d HTTP/1.1\r\n\r\n" % silent.sockets[0].getsockname()[1])
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+    while not proxy._open:
+        await asyncio.sleep(0.01)
+    proxy.drop_all()
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+    await proxy.close()
+    silent.close()
+
+
 async def test_a_plain_request_is_forwarded_without_what_is_the_proxys(proxy, server):
     request = b"GET http://name.test:%d/a?b=c HTTP/1.1\r\nHost: name.test\r\nProxy-Connection: keep-alive\r\n\r\n"
     (echoed,) = await say(proxy, request % server)
