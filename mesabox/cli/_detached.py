@@ -13,12 +13,13 @@ from mesabox.errors import Bug, MesaboxError
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
 
-Begin = Callable[[Switchboard, Callable[[], None]], Coroutine[Any, Any, Result]]
-"""The run, over a switchboard that says nothing; calls its second argument once it is on record."""
+Begin = Callable[[Switchboard, Callable[[str], None]], Coroutine[Any, Any, Result]]
+"""The run, over a switchboard that says nothing; calls its second argument with its id once it is on record."""
+_BEGUN = b"begun "
 
 
-def detach(board: Switchboard, begin: Begin) -> None:
-    """Returns once the run is on record; raises what kept it from there.
+def detach(board: Switchboard, begin: Begin) -> str:
+    """The run's id, once it is on record; raises what kept it from there.
 
     By fork, before there is a thread or a loop: what was read from stdin (secrets) goes along in memory, and nothing
     of it shows in an argv or an environment.
@@ -33,8 +34,9 @@ def detach(board: Switchboard, begin: Begin) -> None:
     board.forget_events()  # they are the other process's now
     with os.fdopen(heard, "rb") as pipe:
         answer = pipe.read()
-    if answer != b"ok":
+    if not answer.startswith(_BEGUN):
         raise _error(answer)
+    return answer.removeprefix(_BEGUN).decode()
 
 
 def _become_nobodys_child() -> None:
@@ -58,7 +60,7 @@ def _run(board: Switchboard, begin: Begin, told: int) -> NoReturn:
 
     try:
         quiet = board.detached()
-        result = asyncio.run(begin(quiet, lambda: answer(b"ok")))
+        result = asyncio.run(begin(quiet, lambda run_id: answer(_BEGUN + run_id.encode())))
         quiet.tell_end(result)
     except MesaboxError as error:
         answer(_words(error))

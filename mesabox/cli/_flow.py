@@ -1,18 +1,24 @@
 """What the commands of the flow share: their options, the record they write in, and how a run meets the terminal."""
 
+import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated
+from copy import copy
+from typing import Annotated, Any
 
 from typer import Option
 
+from mesabox.cli._detached import detach
 from mesabox.config.env_files import variables_of
-from mesabox.errors import ExitCode, UsageProblem
-from mesabox.flow.command import Command, run_command
+from mesabox.errors import Conflict, ExitCode, UsageProblem
+from mesabox.flow.command import Command, Kept, run_command
+from mesabox.flow.earlier import Earlier
 from mesabox.flow.go import Go
 from mesabox.flow.interrupts import Interrupts
-from mesabox.flow.ledger import Ledger
+from mesabox.flow.job import forget
+from mesabox.flow.ledger import Ledger, Run, read_run
+from mesabox.flow.leftovers import Leftover, outlived, remove, unreachable
 from mesabox.flow.plan import Plan, environment_of
 from mesabox.flow.services import Services
 from mesabox.switchboard import Switchboard
@@ -38,6 +44,32 @@ WorkdirOption = Annotated[
 TtyOption = Annotated[
     bool | None, Option("--tty/--no-tty", "-t", help="With or without a terminal.", show_default=False)
 ]
+
+
+DetachOption = Annotated[bool, Option("--detach", "-d", help="Print the run's id and return; it goes on by itself.")]
+
+Begun = Callable[[str], None]
+"""Is told the run's id once it is on record."""
+_SWEEP_LIMIT = 30.0
+
+
+def nothing(_: str) -> None:
+    """Nobody waits for it."""
+
+
+def detached(attempt: "Attempt", work: Callable[["Attempt", Begun], Coroutine[Any, Any, Result]]) -> Result:
+    """The run goes on in a process of its own; the result is its id."""
+    board = attempt.board
+    if board.manner.ndjson:
+        fix = "mesabox runs attach RUN --ndjson, or --events FILE"
+        raise UsageProblem("--detach tells no events: nobody is there to hear them", fix=fix)
+    run_id = detach(board, lambda quiet, begun: work(attempt.over(quiet), begun))
+    return Result(
+        data={"run_id": run_id, "detached": True},
+        view=[f"{run_id}\n"],
+        quiet=[run_id],
+        notes=[f"follow it: mesabox runs attach {run_id}"],
+    )
 
 
 class Attempt:
@@ -71,16 +103,79 @@ class Attempt:
             workdir=workdir,
             timeout=timeout,
             size=size,
-            stdin=not streams.stdin_terminal,
+            stdin=streams.has_input,
             secrets=board.secrets(secret or ()),
         )
 
-    async def go(self, plan: Plan) -> Result:
-        console = self.board.console()
+    def over(self, board: Switchboard) -> "Attempt":
+        """The same over another switchboard."""
+        other = copy(self)
+        other.board = board
+        return other
+
+    async def go(self, plan: Plan, begun: Begun = nothing) -> Result:
+        """A new run. begun: is called once it is on record."""
         async with self.board.services(walled=True) as services:
-            with self._interrupts(console) as interrupts, self._ledger(services.flow, plan) as ledger:
-                outcome = await Go(plan, services.flow, ledger, self.board.reporter, console, interrupts)()
+            with self._ledger(services.flow, "go", **self._facts(plan)) as ledger:
+                begun(ledger.run_id)
+                await self._sweep(services.flow)
+                return await self._whole_flow(services.flow, ledger, plan)
+
+    async def resume(self, plan: Plan, run: Run, begun: Begun = nothing) -> Result:
+        """The same run, from where it failed or was cut off."""
+        async with self.board.services(walled=True) as services:
+            if (elsewhere := unreachable(Leftover(run, ()), services.flow.where)) is not None:
+                raise elsewhere
+            if (ledger := Ledger.reopen(run.folder, self.board.redactor)) is None:
+                raise in_use(run)
+            with ledger:
+                earlier = Earlier(read_run(run.folder))
+                ledger.told = self._told()
+                ledger.write("resumed", pid=os.getpid())
+                begun(ledger.run_id)
+                return await self._whole_flow(services.flow, ledger, plan, earlier)
+
+    async def _whole_flow(
+        self, services: Services, ledger: Ledger, plan: Plan, earlier: Earlier | None = None
+    ) -> Result:
+        console = self.board.console()
+        with self._interrupts(console) as interrupts:
+            outcome = await Go(plan, services, ledger, self.board.reporter, console, interrupts, earlier)()
         return result_of(outcome, console.captured())
+
+    async def _sweep(self, services: Services) -> None:
+        """What killed runs left, once nobody can go on with them: the next run removes it."""
+        for leftover in outlived(self.board.paths.runs, time.time()):
+            if unreachable(leftover, services.where) is None:
+                undone = await remove(services, leftover, limit=_SWEEP_LIMIT)
+                if names := ", ".join(f"{one.kind} {one.name}" for one in undone.removed):
+                    self.board.reporter.note(f"removed what run {leftover.run.id} left: {names}")
+
+    async def run_on_record(self, sprite: str, repo: str | None, begun: Begun) -> Result:
+        """A command in a sprite that stays, as a run of its own."""
+        async with self.board.services() as services:
+            await services.sandboxes.sprite(sprite)
+            command = self.command.in_mount(await services.repos.org(), repo) if repo else self.command
+            facts = {"command": list(command.argv), "repo": repo, "named_sprite": sprite, "timeout": command.timeout}
+            with self._ledger(services.flow, "run", **facts) as ledger:
+                begun(ledger.run_id)
+                return await self._kept_command(services.flow, ledger, sprite, command)
+
+    async def _kept_command(self, services: Services, ledger: Ledger, sprite: str, command: Command) -> Result:
+        console, place = self.board.console(), ledger.run_id
+        ledger.write("command", place=place, sprite=sprite, tty=False)
+        with self._interrupts(console) as interrupts:
+            kept = Kept(ledger, place, tell=self.board.reporter.note)
+            work = run_command(
+                services, sprite, command, console=console, interrupts=interrupts, kept=kept, limit=command.timeout
+            )
+            ended = await interrupts.unless_ended(work)
+        code = interrupts.exit_code or (ExitCode.INTERRUPTED if ended is None else ended.exit_code)
+        failed_by = ended.failed_by if ended and interrupts.exit_code is None else "signal"
+        ledger.write("exit", exit_code=int(code), failed_by=failed_by)
+        ledger.write("end", exit_code=int(code), failed_by=failed_by, error=None, left=[])
+        await forget(services.sandboxes, sprite, place)
+        return Result(exit_code=code, failed_by=failed_by)
 
     async def run(self, sprite: str, repo: str | None) -> Result:
         console = self.board.console()
@@ -116,15 +211,25 @@ class Attempt:
         console.stuck = interrupts.give_up if self.command.argv else None
         return interrupts
 
-    def _ledger(self, services: Services, plan: Plan) -> Ledger:
-        runs = self.board.paths.runs
-        events, redactor, command = self.board.events, self.board.redactor, list(plan.command.argv)
+    def _facts(self, plan: Plan) -> dict[str, Any]:
+        """masked: the record cannot tell what to do again, since a secret is among the words."""
+        facts = plan.facts()
+        return {**facts, "masked": self.board.redactor.value(facts) != facts}
+
+    def _ledger(self, services: Services, kind: str, **facts: Any) -> Ledger:
+        runs, events = self.board.paths.runs, self.board.events
         run_id = events.run_id if events else None
-        ledger = Ledger.create(
-            runs, "go", services.where, run_id=run_id, redactor=redactor, command=command, repo=plan.repo
-        )
-        ledger.told = events.recorded if events else None
+        ledger = Ledger.create(runs, kind, services.where, run_id=run_id, redactor=self.board.redactor, **facts)
+        ledger.told = self._told()
         return ledger
+
+    def _told(self) -> Callable[[str, Mapping[str, Any]], None] | None:
+        return self.board.events.recorded if self.board.events else None
+
+
+def in_use(run: Run) -> Conflict:
+    fix = f"mesabox runs attach {run.id}"
+    return Conflict(f"run '{run.id}' is being worked on", why="its process lives", fix=fix, code="run_alive")
 
 
 @asynccontextmanager

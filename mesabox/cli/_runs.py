@@ -15,7 +15,7 @@ RunId = Annotated[str, Argument(metavar="RUN", help="The run's id, or `last`.", 
 def run_called(board: Switchboard, run_id: str) -> Run:
     runs = board.paths.runs
     if run_id == "last":
-        newest = next((run for run in newest_first(runs) if run.start.get("kind") == "go"), None)
+        newest = next((run for run in newest_first(runs) if run.start.get("kind") in ("go", "run")), None)
         if newest:
             return newest
     elif "/" not in run_id and not run_id.startswith(".") and (runs / run_id).is_dir():

@@ -2,14 +2,33 @@
 
 Makes the repo if it is new, a key for it, a sprite with the repo mounted; runs the command there with its output as it
 comes; shows what changed; takes the sprite and the key down again. Without a command it opens a shell.
+
+With --detach it goes on by itself, and `mesabox runs attach` shows it. With --resume a run that failed or was cut off
+goes on at the step that failed, with what it has made.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from typer import Argument, Option
 
-from mesabox.cli._flow import Attempt, EnvironmentFileOption, EnvironmentOption, SecretOption, TtyOption, WorkdirOption
+from mesabox.cli._again import attempt_again, board_of, resumable, told_of
+from mesabox.cli._flow import (
+    Attempt,
+    DetachOption,
+    EnvironmentFileOption,
+    EnvironmentOption,
+    SecretOption,
+    TtyOption,
+    WorkdirOption,
+    detached,
+)
+from mesabox.cli._plan import planned
+from mesabox.cli._runs import run_called
+from mesabox.errors import UsageProblem
 from mesabox.flow.plan import Plan, limit_of
+from mesabox.flow.source import Source, read_source
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
 
@@ -18,12 +37,12 @@ TELLS_EVENTS = True
 EXAMPLES = (
     "mesabox go -- sh -c 'date > made-here.txt'",
     "mesabox go --repo my-project --timeout 30m -- claude -p 'fix the failing test'",
-    "mesabox go --keep on-failure --json -- make test",
-    "mesabox go --sprite builder        # a shell in the mount of a lasting sprite",
+    "mesabox go --from . --apply -- make format",
+    "mesabox go --detach -- make test        # then: mesabox runs attach last",
 )
 
 
-async def command(
+def command(
     board: Switchboard,
     argv: Annotated[list[str] | None, Argument(metavar="[-- CMD...]", help="The command.", show_default=False)] = None,
     repo: Annotated[str | None, Option(help="The repo; made when it is not there.", show_default=False)] = None,
@@ -33,6 +52,15 @@ async def command(
     keep: Annotated[
         Literal["never", "on-failure", "always"] | None, Option(help="Keep the sprite.", show_default=False)
     ] = None,
+    source: Annotated[
+        str | None, Option("--from", metavar="DIR", help="Seed the repo from a folder.", show_default=False)
+    ] = None,
+    apply: Annotated[bool, Option("--apply", help="Write the changes back to that folder.")] = False,
+    resume: Annotated[
+        str | None, Option(metavar="RUN", help="Go on with a run that failed or was cut off.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    detach: DetachOption = False,
     isolation: Annotated[
         Literal["auto", "none"] | None, Option(help="none: plain processes, no sandbox.", show_default=False)
     ] = None,
@@ -41,17 +69,65 @@ async def command(
     secret: SecretOption = None,
     workdir: WorkdirOption = None,
     tty: TtyOption = None,
-) -> Result:
+) -> Result | Coroutine[Any, Any, Result]:
     board = board.with_settings(isolation=isolation) if isolation else board
-    wanted = board.settings.go
-    attempt = Attempt(
-        board, tuple(argv or ()), env, workdir, tty, limit_of(timeout or wanted.timeout), secret, env_file
-    )
+    words = tuple(argv or ())
+    tty = False if detach else tty
+    if resume is not None:
+        others = {
+            "repo": repo,
+            "bookmark": bookmark,
+            "sprite": sprite,
+            "timeout": timeout,
+            "keep": keep,
+            "from": source,
+        }
+        _alone(resume, {**others, "apply": apply, "env": env, "env-file": env_file, "workdir": workdir})
+        return _resumed(board, resume, words, secret or (), detach, tty)
+    if apply and source is None:
+        raise UsageProblem("--apply needs a folder to write the changes to", fix="--from DIR --apply")
+    wanted, folder = board.settings.go, None if source is None else _seedable(board, source)
+    attempt = Attempt(board, words, env, workdir, tty, limit_of(timeout or wanted.timeout), secret, env_file)
     plan = Plan(
         command=attempt.command,
         repo=repo or wanted.repo,
         bookmark=bookmark or wanted.bookmark,
         sprite=sprite or wanted.sprite,
         keep=keep or wanted.keep,
+        source=folder,
+        apply=apply,
+        secrets=tuple(secret or ()),
     )
-    return await attempt.go(plan)
+    if dry_run:
+        return planned(board, plan)
+    return detached(attempt, lambda one, begun: one.go(plan, begun)) if detach else attempt.go(plan)
+
+
+def _resumed(
+    board: Switchboard,
+    run_id: str,
+    words: tuple[str, ...],
+    secret: list[str] | tuple[str, ...],
+    detach: bool,
+    tty: bool | None,
+) -> Result | Coroutine[Any, Any, Result]:
+    run = resumable(run_called(board, run_id))
+    attempt, plan = attempt_again(board_of(board, run), run, argv=words, secret=secret, tty=tty)
+    if detach:
+        return detached(attempt, lambda one, begun: one.resume(plan, run, begun))
+    return attempt.resume(plan, run)
+
+
+def _alone(run_id: str, others: dict[str, object]) -> None:
+    """A run is gone on with as it was asked for."""
+    if given := [f"--{name}" for name, value in others.items() if value]:
+        why = f"{', '.join(given)}: run '{run_id}' has its own"
+        raise UsageProblem("--resume takes the run as it is", why=why, fix=f"mesabox go --resume {run_id}")
+
+
+def _seedable(board: Switchboard, folder: str) -> Source:
+    """Read before anything is made; what it leaves out is said."""
+    source = read_source(Path(folder))
+    for text in told_of(source):
+        board.reporter.warning(text)
+    return source

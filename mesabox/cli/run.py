@@ -1,10 +1,20 @@
 """Run a command in a sprite, its streams and its exit code passed through."""
 
-from typing import Annotated
+from collections.abc import Coroutine
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from mesabox.cli._flow import Attempt, EnvironmentFileOption, EnvironmentOption, SecretOption, TtyOption, WorkdirOption
+from mesabox.cli._flow import (
+    Attempt,
+    DetachOption,
+    EnvironmentFileOption,
+    EnvironmentOption,
+    SecretOption,
+    TtyOption,
+    WorkdirOption,
+    detached,
+)
 from mesabox.cli._options import SpriteName
 from mesabox.flow.plan import limit_of
 from mesabox.switchboard import Switchboard
@@ -16,11 +26,11 @@ EXAMPLES = (
     "mesabox run builder -- uname -a",
     "mesabox run builder --repo agent-workspace -- git status",
     "tar c . | mesabox run builder -- tar x -C /tmp",
-    "mesabox run builder -e CI=1 --timeout 10m -- make test",
+    "mesabox run builder --detach --timeout 10m -- make test",
 )
 
 
-async def command(
+def command(
     board: Switchboard,
     sprite: SpriteName,
     argv: Annotated[list[str] | None, Argument(metavar="-- CMD...", help="The command.", show_default=False)] = None,
@@ -31,6 +41,10 @@ async def command(
     secret: SecretOption = None,
     workdir: WorkdirOption = None,
     tty: TtyOption = None,
-) -> Result:
+    detach: DetachOption = False,
+) -> Result | Coroutine[Any, Any, Result]:
+    tty = False if detach else tty
     attempt = Attempt(board, tuple(argv or ()), env, workdir, tty, limit_of(timeout), secret, env_file)
-    return await attempt.run(sprite, repo)
+    if detach:
+        return detached(attempt, lambda one, begun: one.run_on_record(sprite, repo, begun))
+    return attempt.run(sprite, repo)

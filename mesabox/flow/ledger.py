@@ -26,6 +26,8 @@ Kind = Literal["repo", "bookmark", "key", "sprite", "mount"]
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _UNDONE_BY = frozenset({"kind", "name", "names", "id", "facts", "where", "cwd", "how"})
 """Fields that undoing reads: they stay as they are, whatever a secret may look like."""
+SCHEMA = 1
+"""Of the events: fields and types are added, never changed."""
 _OUTPUT = b',"type":"output",'
 _A_DAY = 86400.0
 _AFTER_LIMIT = 600.0
@@ -92,7 +94,9 @@ class Ledger:
         lock = _take_lock(folder)
         assert lock is not None
         ledger = cls(folder, lock, redactor)
-        ledger.write("start", kind=kind, cwd=str(Path.cwd()), pid=os.getpid(), where=_where_fields(where), **facts)
+        ledger.write(
+            "start", schema=SCHEMA, kind=kind, cwd=str(Path.cwd()), pid=os.getpid(), where=_where_fields(where), **facts
+        )
         return ledger
 
     @classmethod

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, BinaryIO
 
 from mesabox.clients.base import Execution, Output
-from mesabox.errors import Failed, MesaboxError
+from mesabox.errors import Failed, MesaboxError, OutcomeUnknown
 from mesabox.ui.capture import as_text
 from mesabox.ui.events import EventLog, EventOutput
 from mesabox.ui.github import guarded
@@ -29,7 +29,8 @@ class Console:
     """captured: the output is kept for one JSON object instead of passed on, up to a mebibyte of each stream.
 
     events: is told of the output as well. stuck: is called for a Ctrl-C on a lent terminal that follows one which had
-    no answer: keys are the command's own, and this is the way out of one that does not listen.
+    no answer: keys are the command's own, and this is the way out of one that does not listen. takes_input: False for
+    one who only watches.
     """
 
     stuck: Callable[[], None] | None = None
@@ -49,7 +50,8 @@ class Console:
         with lent:
             async with self._input(execution, size):
                 await self._take(execution)
-        assert execution.exit_code is not None, "an execution ends with its exit code, or raises"
+        if execution.exit_code is None:
+            raise OutcomeUnknown("the end of the command was not told")
         return execution.exit_code
 
     def captured(self) -> dict[str, Any]:
