@@ -1,4 +1,4 @@
-"""The whole flow, as one chain: repo and key beside sprite and mesa, then mount, seed, run, collect, teardown, apply."""
+"""The whole flow, one chain: repo and key beside sprite and mesa; mount, seed, run, collect, teardown, apply."""
 
 import asyncio
 from dataclasses import dataclass, field, replace

@@ -121,7 +121,7 @@ class Streams:
             about = os.fstat(self.stdin.fileno())
         except OSError:  # io.UnsupportedOperation of a fake is one too
             return True
-        return not (stat.S_ISCHR(about.st_mode) and about.st_rdev == os.stat(os.devnull).st_rdev)
+        return not (stat.S_ISCHR(about.st_mode) and about.st_rdev == Path(os.devnull).stat().st_rdev)
 
     def unheard(self) -> "Streams":
         """For a process of its own: what it says goes nowhere; what is piped in still comes."""

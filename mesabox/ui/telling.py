@@ -17,7 +17,7 @@ _MOST_KEPT = 1024 * 1024
 class Teller:
     """A context; ``event`` takes one event of ``flow.replay`` after the other.
 
-    lines: each event is a line of JSON on stdout. kept: output is kept, up to a mebibyte of each stream, for ``fields``.
+    lines: each event is a line of JSON on stdout. kept: output is kept for ``fields``, a mebibyte of each at most.
     """
 
     def __init__(self, streams: Streams, *, lines: bool, kept: bool) -> None:
