@@ -9,7 +9,7 @@ _mesabox() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         [ "${COMP_WORDS[i]}" = -- ] && return
         case "$path/${COMP_WORDS[i]}" in
-            "/auth"|"/auth/login"|"/auth/logout"|"/auth/status"|"/completion"|"/config"|"/config/init"|"/config/path"|"/config/show"|"/doctor"|"/down"|"/engine"|"/engine/env"|"/engine/logs"|"/engine/reset"|"/engine/start"|"/engine/status"|"/engine/stop"|"/gc"|"/go"|"/help"|"/key"|"/key/list"|"/key/mint"|"/key/revoke"|"/mount"|"/repo"|"/repo/cat"|"/repo/create"|"/repo/delete"|"/repo/diff"|"/repo/list"|"/repo/log"|"/repo/show"|"/run"|"/runs"|"/runs/apply"|"/runs/diff"|"/runs/export"|"/runs/list"|"/runs/logs"|"/runs/show"|"/sh"|"/sprite"|"/sprite/checkpoint"|"/sprite/checkpoint/create"|"/sprite/checkpoint/list"|"/sprite/checkpoint/restore"|"/sprite/destroy"|"/sprite/list"|"/sprite/show"|"/sprite/up"|"/unmount"|"/version") path="$path/${COMP_WORDS[i]}" ;;
+            "/auth"|"/auth/login"|"/auth/logout"|"/auth/status"|"/completion"|"/config"|"/config/init"|"/config/path"|"/config/show"|"/doctor"|"/down"|"/engine"|"/engine/env"|"/engine/logs"|"/engine/reset"|"/engine/start"|"/engine/status"|"/engine/stop"|"/gc"|"/go"|"/help"|"/key"|"/key/list"|"/key/mint"|"/key/revoke"|"/mount"|"/repo"|"/repo/cat"|"/repo/create"|"/repo/delete"|"/repo/diff"|"/repo/list"|"/repo/log"|"/repo/show"|"/run"|"/runs"|"/runs/apply"|"/runs/attach"|"/runs/diff"|"/runs/export"|"/runs/list"|"/runs/logs"|"/runs/rerun"|"/runs/show"|"/sh"|"/sprite"|"/sprite/checkpoint"|"/sprite/checkpoint/create"|"/sprite/checkpoint/list"|"/sprite/checkpoint/restore"|"/sprite/destroy"|"/sprite/list"|"/sprite/show"|"/sprite/up"|"/unmount"|"/version") path="$path/${COMP_WORDS[i]}" ;;
         esac
     done
     case "$path $prev" in
@@ -49,11 +49,13 @@ _mesabox() {
             "/repo/show --engine") words="auto local cloud" ;;
             "/run --engine") words="auto local cloud" ;;
             "/runs/apply --engine") words="auto local cloud" ;;
+            "/runs/attach --engine") words="auto local cloud" ;;
             "/runs/diff --engine") words="auto local cloud" ;;
             "/runs/export --engine") words="auto local cloud" ;;
             "/runs/list --engine") words="auto local cloud" ;;
-            "/runs/logs --stream") words="stdout stderr" ;;
+            "/runs/logs --stream") words="both stdout stderr" ;;
             "/runs/logs --engine") words="auto local cloud" ;;
+            "/runs/rerun --engine") words="auto local cloud" ;;
             "/runs/show --engine") words="auto local cloud" ;;
             "/sh --engine") words="auto local cloud" ;;
             "/sprite/checkpoint/create --engine") words="auto local cloud" ;;
@@ -91,7 +93,7 @@ _mesabox() {
             "/engine/status") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/engine/stop") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/gc") words="--debug --dry-run --engine --help --json --no-color --no-input --quiet --verbose" ;;
-            "/go") words="--bookmark --debug --engine --env --env-file --events --help --isolation --json --keep --ndjson --no-color --no-input --no-tty --quiet --repo --secret --sprite --timeout --tty --verbose --workdir" ;;
+            "/go") words="--apply --bookmark --debug --detach --dry-run --engine --env --env-file --events --from --help --isolation --json --keep --ndjson --no-color --no-input --no-tty --quiet --repo --resume --secret --sprite --timeout --tty --verbose --workdir" ;;
             "/help") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/key") words="list mint revoke --help" ;;
             "/key/list") words="--all --debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
@@ -106,13 +108,15 @@ _mesabox() {
             "/repo/list") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/repo/log") words="$(_mesabox_names repos) --bookmark --debug --engine --help --json --limit --no-color --no-input --quiet --verbose" ;;
             "/repo/show") words="$(_mesabox_names repos) --debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
-            "/run") words="$(_mesabox_names sprites) --debug --engine --env --env-file --events --help --json --ndjson --no-color --no-input --no-tty --quiet --repo --secret --timeout --tty --verbose --workdir" ;;
-            "/runs") words="apply diff export list logs show --help" ;;
+            "/run") words="$(_mesabox_names sprites) --debug --detach --engine --env --env-file --events --help --json --ndjson --no-color --no-input --no-tty --quiet --repo --secret --timeout --tty --verbose --workdir" ;;
+            "/runs") words="apply attach diff export list logs rerun show --help" ;;
             "/runs/apply") words="--debug --dry-run --engine --force --help --json --no-color --no-input --quiet --verbose" ;;
+            "/runs/attach") words="--after --debug --engine --help --json --no-color --no-input --quiet --secret --verbose" ;;
             "/runs/diff") words="--debug --engine --help --json --no-color --no-input --quiet --stat --verbose" ;;
             "/runs/export") words="--debug --engine --help --json --no-color --no-input --output --quiet --verbose" ;;
             "/runs/list") words="--debug --engine --help --json --limit --no-color --no-input --quiet --verbose" ;;
-            "/runs/logs") words="--debug --engine --help --json --no-color --no-input --quiet --stream --verbose" ;;
+            "/runs/logs") words="--after --debug --engine --follow --help --json --ndjson --no-color --no-input --quiet --since --stream --verbose" ;;
+            "/runs/rerun") words="--debug --detach --engine --events --help --json --ndjson --no-color --no-input --no-tty --quiet --secret --tty --verbose" ;;
             "/runs/show") words="--debug --engine --help --json --no-color --no-input --quiet --verbose" ;;
             "/sh") words="$(_mesabox_names sprites) --debug --engine --env --env-file --help --json --no-color --no-input --no-tty --quiet --secret --tty --verbose --workdir" ;;
             "/sprite") words="checkpoint destroy list show up --help" ;;

@@ -12,7 +12,7 @@ function __mesabox_words
     for word in $typed[2..]
         test "$word" = --; and return
         switch "$place/$word"
-            case '/auth' '/auth/login' '/auth/logout' '/auth/status' '/completion' '/config' '/config/init' '/config/path' '/config/show' '/doctor' '/down' '/engine' '/engine/env' '/engine/logs' '/engine/reset' '/engine/start' '/engine/status' '/engine/stop' '/gc' '/go' '/help' '/key' '/key/list' '/key/mint' '/key/revoke' '/mount' '/repo' '/repo/cat' '/repo/create' '/repo/delete' '/repo/diff' '/repo/list' '/repo/log' '/repo/show' '/run' '/runs' '/runs/apply' '/runs/diff' '/runs/export' '/runs/list' '/runs/logs' '/runs/show' '/sh' '/sprite' '/sprite/checkpoint' '/sprite/checkpoint/create' '/sprite/checkpoint/list' '/sprite/checkpoint/restore' '/sprite/destroy' '/sprite/list' '/sprite/show' '/sprite/up' '/unmount' '/version'
+            case '/auth' '/auth/login' '/auth/logout' '/auth/status' '/completion' '/config' '/config/init' '/config/path' '/config/show' '/doctor' '/down' '/engine' '/engine/env' '/engine/logs' '/engine/reset' '/engine/start' '/engine/status' '/engine/stop' '/gc' '/go' '/help' '/key' '/key/list' '/key/mint' '/key/revoke' '/mount' '/repo' '/repo/cat' '/repo/create' '/repo/delete' '/repo/diff' '/repo/list' '/repo/log' '/repo/show' '/run' '/runs' '/runs/apply' '/runs/attach' '/runs/diff' '/runs/export' '/runs/list' '/runs/logs' '/runs/rerun' '/runs/show' '/sh' '/sprite' '/sprite/checkpoint' '/sprite/checkpoint/create' '/sprite/checkpoint/list' '/sprite/checkpoint/restore' '/sprite/destroy' '/sprite/list' '/sprite/show' '/sprite/up' '/unmount' '/version'
                 set place "$place/$word"
         end
     end
@@ -89,6 +89,8 @@ function __mesabox_words
                 printf '%s\n' auto local cloud
             case '/runs/apply --engine'
                 printf '%s\n' auto local cloud
+            case '/runs/attach --engine'
+                printf '%s\n' auto local cloud
             case '/runs/diff --engine'
                 printf '%s\n' auto local cloud
             case '/runs/export --engine'
@@ -96,8 +98,10 @@ function __mesabox_words
             case '/runs/list --engine'
                 printf '%s\n' auto local cloud
             case '/runs/logs --stream'
-                printf '%s\n' stdout stderr
+                printf '%s\n' both stdout stderr
             case '/runs/logs --engine'
+                printf '%s\n' auto local cloud
+            case '/runs/rerun --engine'
                 printf '%s\n' auto local cloud
             case '/runs/show --engine'
                 printf '%s\n' auto local cloud
@@ -175,7 +179,7 @@ function __mesabox_words
             case '/gc'
                 printf '%s\n' --debug --dry-run --engine --help --json --no-color --no-input --quiet --verbose
             case '/go'
-                printf '%s\n' --bookmark --debug --engine --env --env-file --events --help --isolation --json --keep --ndjson --no-color --no-input --no-tty --quiet --repo --secret --sprite --timeout --tty --verbose --workdir
+                printf '%s\n' --apply --bookmark --debug --detach --dry-run --engine --env --env-file --events --from --help --isolation --json --keep --ndjson --no-color --no-input --no-tty --quiet --repo --resume --secret --sprite --timeout --tty --verbose --workdir
             case '/help'
                 printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --verbose
             case '/key'
@@ -213,11 +217,13 @@ function __mesabox_words
                 printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --verbose
             case '/run'
                 __mesabox_names sprites
-                printf '%s\n' --debug --engine --env --env-file --events --help --json --ndjson --no-color --no-input --no-tty --quiet --repo --secret --timeout --tty --verbose --workdir
+                printf '%s\n' --debug --detach --engine --env --env-file --events --help --json --ndjson --no-color --no-input --no-tty --quiet --repo --secret --timeout --tty --verbose --workdir
             case '/runs'
-                printf '%s\n' apply diff export list logs show --help
+                printf '%s\n' apply attach diff export list logs rerun show --help
             case '/runs/apply'
                 printf '%s\n' --debug --dry-run --engine --force --help --json --no-color --no-input --quiet --verbose
+            case '/runs/attach'
+                printf '%s\n' --after --debug --engine --help --json --no-color --no-input --quiet --secret --verbose
             case '/runs/diff'
                 printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --stat --verbose
             case '/runs/export'
@@ -225,7 +231,9 @@ function __mesabox_words
             case '/runs/list'
                 printf '%s\n' --debug --engine --help --json --limit --no-color --no-input --quiet --verbose
             case '/runs/logs'
-                printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --stream --verbose
+                printf '%s\n' --after --debug --engine --follow --help --json --ndjson --no-color --no-input --quiet --since --stream --verbose
+            case '/runs/rerun'
+                printf '%s\n' --debug --detach --engine --events --help --json --ndjson --no-color --no-input --no-tty --quiet --secret --tty --verbose
             case '/runs/show'
                 printf '%s\n' --debug --engine --help --json --no-color --no-input --quiet --verbose
             case '/sh'

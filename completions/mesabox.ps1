@@ -10,7 +10,7 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
     $place = ''
     foreach ($word in $typed | Select-Object -Skip 1) {
         if ($word -ceq '--') { return }
-        if (@('/auth', '/auth/login', '/auth/logout', '/auth/status', '/completion', '/config', '/config/init', '/config/path', '/config/show', '/doctor', '/down', '/engine', '/engine/env', '/engine/logs', '/engine/reset', '/engine/start', '/engine/status', '/engine/stop', '/gc', '/go', '/help', '/key', '/key/list', '/key/mint', '/key/revoke', '/mount', '/repo', '/repo/cat', '/repo/create', '/repo/delete', '/repo/diff', '/repo/list', '/repo/log', '/repo/show', '/run', '/runs', '/runs/apply', '/runs/diff', '/runs/export', '/runs/list', '/runs/logs', '/runs/show', '/sh', '/sprite', '/sprite/checkpoint', '/sprite/checkpoint/create', '/sprite/checkpoint/list', '/sprite/checkpoint/restore', '/sprite/destroy', '/sprite/list', '/sprite/show', '/sprite/up', '/unmount', '/version') -ccontains "$place/$word") { $place = "$place/$word" }
+        if (@('/auth', '/auth/login', '/auth/logout', '/auth/status', '/completion', '/config', '/config/init', '/config/path', '/config/show', '/doctor', '/down', '/engine', '/engine/env', '/engine/logs', '/engine/reset', '/engine/start', '/engine/status', '/engine/stop', '/gc', '/go', '/help', '/key', '/key/list', '/key/mint', '/key/revoke', '/mount', '/repo', '/repo/cat', '/repo/create', '/repo/delete', '/repo/diff', '/repo/list', '/repo/log', '/repo/show', '/run', '/runs', '/runs/apply', '/runs/attach', '/runs/diff', '/runs/export', '/runs/list', '/runs/logs', '/runs/rerun', '/runs/show', '/sh', '/sprite', '/sprite/checkpoint', '/sprite/checkpoint/create', '/sprite/checkpoint/list', '/sprite/checkpoint/restore', '/sprite/destroy', '/sprite/list', '/sprite/show', '/sprite/up', '/unmount', '/version') -ccontains "$place/$word") { $place = "$place/$word" }
     }
     $words = switch -CaseSensitive -Exact ("$place " + $typed[-1]) {
             ' --engine' { 'auto'; 'local'; 'cloud' }
@@ -49,11 +49,13 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
             '/repo/show --engine' { 'auto'; 'local'; 'cloud' }
             '/run --engine' { 'auto'; 'local'; 'cloud' }
             '/runs/apply --engine' { 'auto'; 'local'; 'cloud' }
+            '/runs/attach --engine' { 'auto'; 'local'; 'cloud' }
             '/runs/diff --engine' { 'auto'; 'local'; 'cloud' }
             '/runs/export --engine' { 'auto'; 'local'; 'cloud' }
             '/runs/list --engine' { 'auto'; 'local'; 'cloud' }
-            '/runs/logs --stream' { 'stdout'; 'stderr' }
+            '/runs/logs --stream' { 'both'; 'stdout'; 'stderr' }
             '/runs/logs --engine' { 'auto'; 'local'; 'cloud' }
+            '/runs/rerun --engine' { 'auto'; 'local'; 'cloud' }
             '/runs/show --engine' { 'auto'; 'local'; 'cloud' }
             '/sh --engine' { 'auto'; 'local'; 'cloud' }
             '/sprite/checkpoint/create --engine' { 'auto'; 'local'; 'cloud' }
@@ -91,7 +93,7 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
             '/engine/status' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/engine/stop' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/gc' { '--debug'; '--dry-run'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
-            '/go' { '--bookmark'; '--debug'; '--engine'; '--env'; '--env-file'; '--events'; '--help'; '--isolation'; '--json'; '--keep'; '--ndjson'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--repo'; '--secret'; '--sprite'; '--timeout'; '--tty'; '--verbose'; '--workdir' }
+            '/go' { '--apply'; '--bookmark'; '--debug'; '--detach'; '--dry-run'; '--engine'; '--env'; '--env-file'; '--events'; '--from'; '--help'; '--isolation'; '--json'; '--keep'; '--ndjson'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--repo'; '--resume'; '--secret'; '--sprite'; '--timeout'; '--tty'; '--verbose'; '--workdir' }
             '/help' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/key' { 'list'; 'mint'; 'revoke'; '--help' }
             '/key/list' { '--all'; '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
@@ -106,13 +108,15 @@ Register-ArgumentCompleter -Native -CommandName mesabox -ScriptBlock {
             '/repo/list' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/repo/log' { (MesaboxNames repos); '--bookmark'; '--debug'; '--engine'; '--help'; '--json'; '--limit'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/repo/show' { (MesaboxNames repos); '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
-            '/run' { (MesaboxNames sprites); '--debug'; '--engine'; '--env'; '--env-file'; '--events'; '--help'; '--json'; '--ndjson'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--repo'; '--secret'; '--timeout'; '--tty'; '--verbose'; '--workdir' }
-            '/runs' { 'apply'; 'diff'; 'export'; 'list'; 'logs'; 'show'; '--help' }
+            '/run' { (MesaboxNames sprites); '--debug'; '--detach'; '--engine'; '--env'; '--env-file'; '--events'; '--help'; '--json'; '--ndjson'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--repo'; '--secret'; '--timeout'; '--tty'; '--verbose'; '--workdir' }
+            '/runs' { 'apply'; 'attach'; 'diff'; 'export'; 'list'; 'logs'; 'rerun'; 'show'; '--help' }
             '/runs/apply' { '--debug'; '--dry-run'; '--engine'; '--force'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
+            '/runs/attach' { '--after'; '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--secret'; '--verbose' }
             '/runs/diff' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--stat'; '--verbose' }
             '/runs/export' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--output'; '--quiet'; '--verbose' }
             '/runs/list' { '--debug'; '--engine'; '--help'; '--json'; '--limit'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
-            '/runs/logs' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--stream'; '--verbose' }
+            '/runs/logs' { '--after'; '--debug'; '--engine'; '--follow'; '--help'; '--json'; '--ndjson'; '--no-color'; '--no-input'; '--quiet'; '--since'; '--stream'; '--verbose' }
+            '/runs/rerun' { '--debug'; '--detach'; '--engine'; '--events'; '--help'; '--json'; '--ndjson'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--secret'; '--tty'; '--verbose' }
             '/runs/show' { '--debug'; '--engine'; '--help'; '--json'; '--no-color'; '--no-input'; '--quiet'; '--verbose' }
             '/sh' { (MesaboxNames sprites); '--debug'; '--engine'; '--env'; '--env-file'; '--help'; '--json'; '--no-color'; '--no-input'; '--no-tty'; '--quiet'; '--secret'; '--tty'; '--verbose'; '--workdir' }
             '/sprite' { 'checkpoint'; 'destroy'; 'list'; 'show'; 'up'; '--help' }
