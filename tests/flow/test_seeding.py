@@ -121,7 +121,9 @@ class Stage:
             subprocess.run(["rm", "-rf", self.folder], check=True)
             trees.write(tree, self.folder)
         source = read_source(self.folder)
-        return await seed(self.services, "s", str(self.mount), source, repo="r", bookmark="main", **options)
+        return await seed(
+            self.services, "s", str(self.mount), source, repo="r", bookmark="main", run="a-run", **options
+        )
 
 
 @pytest.fixture
