@@ -11,11 +11,12 @@ from typing import Literal, Protocol
 from mesabox.clients.base import Execution, Secret
 from mesabox.flow import scripts
 from mesabox.flow.interrupts import Interrupts
-from mesabox.flow.job import Job, JobSpec
+from mesabox.flow.job import Job, JobSpec, words
 from mesabox.flow.ledger import Ledger, read_run
 from mesabox.flow.recording import Recorded
 from mesabox.flow.secrets import delivered, loading, new_file, remove
 from mesabox.flow.services import Services
+from mesabox.flow.terminal import TerminalSession
 from mesabox.wire.execution import ExecRequest
 
 FailedBy = Literal["command", "timeout", "signal", "service", "mesabox"]
@@ -61,6 +62,11 @@ class Command:
         """The same, to outlive its connection. place: its name in the sprite."""
         argv = self._in_mount(self._with_secrets())
         return JobSpec(place, argv, self.env, self._start(), self.timeout, self.stdin)
+
+    def on_terminal(self, place: str) -> ExecRequest:
+        """The same on the terminal that is lent, its end kept in the sprite."""
+        spec = self.job(place)
+        return replace(self.request(), argv=words("tty", place, *spec.limits(), *spec.argv), dir=None)
 
     def words(self) -> tuple[str, ...]:
         """The command in its wrappers: the mount outside, the limit within, the secrets next to the command."""
@@ -155,10 +161,17 @@ def _execution(
     services: Services, sprite: str, command: Command, kept: Kept | None, offsets: tuple[int, int]
 ) -> Execution:
     """A command on a terminal is the service's own session: nothing of what it draws is kept in the sprite."""
-    if kept is None or command.size is not None:
-        return services.sandboxes.execute(sprite, command.request())
-    spec = command.job(kept.place)
-    return Job(services.sandboxes, sprite, spec, started=kept.resumed, offsets=offsets, tell=kept.tell)
+    sandboxes = services.sandboxes
+    if command.size is not None:
+        request, place = (command.request(), None) if kept is None else (command.on_terminal(kept.place), kept.place)
+        return TerminalSession(sandboxes, sprite, request, place=place, tell=kept.tell if kept else _unheard)
+    if kept is None:
+        return sandboxes.execute(sprite, command.request())
+    return Job(sandboxes, sprite, command.job(kept.place), started=kept.resumed, offsets=offsets, tell=kept.tell)
+
+
+def _unheard(_: str) -> None:
+    """Nobody is told."""
 
 
 async def _attended(
@@ -189,7 +202,7 @@ def _is_late(execution: Execution, code: int, seconds: float, limit: float | Non
     """A job's end says whether its limit ended it; of others the time and the code do."""
     if isinstance(execution, Job) and execution.end is not None:
         return execution.end.how == "timeout"
-    return limit is not None and seconds >= limit and code in (124, 137)
+    return limit is not None and seconds >= limit and code in (124, 137, 143)
 
 
 def _failed_by(code: int, late: bool, interrupts: Interrupts) -> FailedBy | None:
