@@ -1,4 +1,4 @@
-"""A command on a terminal whose connection breaks: attached again, its end asked of the sprite when nobody was there."""
+"""A command on a terminal whose connection breaks: attached again, its end asked where nobody was there."""
 
 import pytest
 
