@@ -26,6 +26,8 @@ Kind = Literal["repo", "bookmark", "key", "sprite", "mount"]
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _UNDONE_BY = frozenset({"kind", "name", "names", "id", "facts", "where", "cwd", "how"})
 """Fields that undoing reads: they stay as they are, whatever a secret may look like."""
+_SETTLED = "settled"
+"""A file beside the events of a run that left nothing."""
 SCHEMA = 1
 """Of the events: fields and types are added, never changed."""
 _OUTPUT = b',"type":"output",'
@@ -103,7 +105,10 @@ class Ledger:
     def reopen(cls, folder: Path, redactor: Redactor | None = None) -> "Ledger | None":
         """None while another process holds it."""
         lock = _take_lock(folder)
-        return None if lock is None else cls(folder, lock, redactor)
+        if lock is None:
+            return None
+        (folder / _SETTLED).unlink(missing_ok=True)
+        return cls(folder, lock, redactor)
 
     @classmethod
     def for_steps(cls, runs: Path, where: Where, redactor: Redactor | None = None) -> "Ledger":
@@ -152,6 +157,8 @@ class Ledger:
         self.write("removed", kind=resource.kind, name=resource.name, id=resource.id, how=how)
 
     def close(self) -> None:
+        if not read_run(self.folder).left():
+            (self.folder / _SETTLED).touch(mode=0o600)
         for file, _ in self._output.values():
             os.close(file)
         os.close(self._file)
@@ -230,6 +237,10 @@ class Run:
         limit = self.start.get("timeout")
         return float(begun) + (_A_DAY if limit is None else limit + _AFTER_LIMIT)
 
+    def left(self) -> list[Resource]:
+        """``leftovers`` but for what holds work."""
+        return [one for one in self.leftovers() if one.kind not in ("repo", "bookmark")]
+
     def leftovers(self) -> list[Resource]:
         """What was made, or perhaps made, and not removed; in the order of making."""
         left: list[Resource] = []
@@ -241,6 +252,14 @@ class Run:
             elif event["type"] == "removed":
                 left = [r for r in left if not _same(r, event)]
         return left
+
+
+def unsettled(runs: Path) -> Iterator[Run]:
+    """Those that may have left something, newest first; the others are not even read."""
+    places = [folder for folder in runs.iterdir() if not folder.name.startswith(".")] if runs.exists() else []
+    for folder in sorted(places, reverse=True):
+        if not (folder / _SETTLED).exists():
+            yield read_run(folder)
 
 
 def newest_first(runs: Path) -> Iterator[Run]:

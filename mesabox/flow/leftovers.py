@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mesabox.errors import MesaboxError
-from mesabox.flow.ledger import Ledger, Resource, Run, Where, newest_first, read_run
+from mesabox.flow.ledger import Ledger, Resource, Run, Where, newest_first, read_run, unsettled
 from mesabox.flow.services import Services
 from mesabox.flow.undo import Undone, take_down, undoable
 
@@ -54,7 +54,7 @@ def abandoned(runs: Path) -> Iterator[Leftover]:
 
     What step commands made is their user's, but for what was being made when the process was killed.
     """
-    for run in newest_first(runs):
+    for run in unsettled(runs):
         if run.alive:
             continue
         left = undoable(run.leftovers())
