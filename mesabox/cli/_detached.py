@@ -27,7 +27,7 @@ def detach(board: Switchboard, begin: Begin) -> str:
     heard, told = os.pipe()
     if (child := os.fork()) == 0:
         os.close(heard)
-        _become_nobodys_child()
+        _become_nobodys_child(takes_input=board.streams.has_input)
         _run(board, begin, told)
     os.close(told)
     os.waitpid(child, 0)
@@ -39,11 +39,17 @@ def detach(board: Switchboard, begin: Begin) -> str:
     return answer.removeprefix(_BEGUN).decode()
 
 
-def _become_nobodys_child() -> None:
-    """A session of its own, so that no terminal's signals come here; and not ours to wait for."""
+def _become_nobodys_child(*, takes_input: bool) -> None:
+    """A session of its own, so that no terminal's signals come here; not ours to wait for; and whoever reads what we
+    print (``$(...)``) is not kept waiting either.
+    """
     os.setsid()
     if os.fork():
         os._exit(0)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (1, 2) if takes_input else (0, 1, 2):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 

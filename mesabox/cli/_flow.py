@@ -20,6 +20,7 @@ from mesabox.flow.job import forget
 from mesabox.flow.ledger import Ledger, Run, read_run
 from mesabox.flow.leftovers import Leftover, outlived, remove, unreachable
 from mesabox.flow.plan import Plan, environment_of
+from mesabox.flow.replay import outputs_of
 from mesabox.flow.services import Services
 from mesabox.switchboard import Switchboard
 from mesabox.ui.outcome import result_of
@@ -121,8 +122,8 @@ class Attempt:
                 await self._sweep(services.flow)
                 return await self._whole_flow(services.flow, ledger, plan)
 
-    async def resume(self, plan: Plan, run: Run, begun: Begun = nothing) -> Result:
-        """The same run, from where it failed or was cut off."""
+    async def resume(self, plan: Plan, run: Run, begun: Begun = nothing, *, shown: bool = False) -> Result:
+        """The same run, from where it failed or was cut off. shown: what it printed before is printed first."""
         async with self.board.services(walled=True) as services:
             if (elsewhere := unreachable(Leftover(run, ()), services.flow.where)) is not None:
                 raise elsewhere
@@ -133,12 +134,13 @@ class Attempt:
                 ledger.told = self._told()
                 ledger.write("resumed", pid=os.getpid())
                 begun(ledger.run_id)
-                return await self._whole_flow(services.flow, ledger, plan, earlier)
+                return await self._whole_flow(services.flow, ledger, plan, earlier, shown=shown)
 
     async def _whole_flow(
-        self, services: Services, ledger: Ledger, plan: Plan, earlier: Earlier | None = None
+        self, services: Services, ledger: Ledger, plan: Plan, earlier: Earlier | None = None, *, shown: bool = False
     ) -> Result:
         console = self.board.console()
+        console.earlier = outputs_of(ledger.folder) if shown else ()
         with self._interrupts(console) as interrupts:
             outcome = await Go(plan, services, ledger, self.board.reporter, console, interrupts, earlier)()
         return result_of(outcome, console.captured())

@@ -3,13 +3,13 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from mesabox.clients.base import Output
-from mesabox.flow.ledger import parsed, read_run
+from mesabox.flow.ledger import events_of, parsed, read_run
 
 _LOOK = 0.05
 _STREAMS = {"stdout": 1, "stderr": 2}
@@ -36,6 +36,15 @@ async def replay(folder: Path, *, after: int = 0, since: float = 0.0, follow: bo
                 return
             if not chunk:
                 await asyncio.sleep(_LOOK)
+
+
+def outputs_of(folder: Path) -> Iterator[Output]:
+    """What is on record of a run's output."""
+    with ExitStack() as files:
+        output = _Files(folder, files)
+        for event in events_of(folder):
+            if event["type"] == "output" and event["length"]:
+                yield Output(_STREAMS[event["stream"]], output.filled(event)["data"])
 
 
 class _Files:

@@ -34,7 +34,7 @@ def command(
     run = run_called(board, run_id)
     if _is_left_alone(run):
         attempt, plan = attempt_again(board_of(board, run), run, secret=secret or (), tty=False)
-        return attempt.resume(plan, run)
+        return attempt.resume(plan, run, shown=True)
     return watched(board, run, after)
 
 
