@@ -110,12 +110,15 @@ class Ended:
 class Kept:
     """A run that the command is part of: its record, and the command's name in the sprite, where it outlives us.
 
-    resumed: it was begun by a process that is gone; tell: hears of connections that were taken up again.
+    resumed: it was begun by a process that is gone, and takes_input, if it waits for the end of one; may_begin: in case
+    it never came to that; tell: hears of connections that were taken up again.
     """
 
     ledger: Ledger
     place: str
     resumed: bool = False
+    takes_input: bool = False
+    may_begin: bool = True
     tell: Callable[[str], None] = lambda _: None
 
     def offsets(self) -> tuple[int, int]:
@@ -142,15 +145,17 @@ async def run_command(
     """
     offsets = kept.offsets() if kept else (0, 0)
     execution = _execution(services, sprite, command, kept, offsets)
-    secrets = {} if kept and kept.resumed else command.secrets
+    secrets = command.secrets if kept is None or kept.may_begin else {}
     async with delivered(services.sandboxes, sprite, command.secrets_file, secrets):
         started = time.monotonic()
         async with execution:
+            if kept and kept.takes_input and not command.stdin:  # whoever gave it is gone
+                await execution.close_stdin()
             recording = nullcontext(execution) if kept is None else Recorded(execution, kept.ledger, offsets)
             async with recording as watched:
                 code = await _attended(execution, watched, command, console, interrupts, limit)
         seconds = time.monotonic() - started
-    if secrets and code != 0:  # perhaps it never came to read them
+    if secrets and (code != 0 or (kept and kept.resumed)):  # perhaps it never came to read them
         await remove(services.sandboxes, sprite, command.secrets_file)
     late = _is_late(execution, code, seconds, limit)
     failed_by = _failed_by(code, late, interrupts)
@@ -167,7 +172,8 @@ def _execution(
         return TerminalSession(sandboxes, sprite, request, place=place, tell=kept.tell if kept else _unheard)
     if kept is None:
         return sandboxes.execute(sprite, command.request())
-    return Job(sandboxes, sprite, command.job(kept.place), started=kept.resumed, offsets=offsets, tell=kept.tell)
+    spec = replace(command, stdin=command.stdin or kept.takes_input).job(kept.place)
+    return Job(sandboxes, sprite, spec, started=not kept.may_begin, offsets=offsets, tell=kept.tell)
 
 
 def _unheard(_: str) -> None:

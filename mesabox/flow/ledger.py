@@ -270,8 +270,9 @@ def newest_first(runs: Path) -> Iterator[Run]:
 
 
 def read_run(folder: Path) -> Run:
+    alive = is_alive(folder)  # looked at first: what a process that is gone wrote by then is read
     with contextlib.suppress(FileNotFoundError):
-        return Run(folder, tuple(_told(_lines(folder))), _is_locked(folder))
+        return Run(folder, tuple(_told(_lines(folder))), alive)
     return Run(folder, (), False)
 
 
@@ -310,12 +311,13 @@ def _lines(folder: Path) -> list[bytes]:
 
 
 def _mend(file: int) -> int:
-    """The last sequence number; a last line without its end is ended, so that the next is not lost with it."""
+    """A number that no event is above; a last line without its end is ended, so that the next is not lost with it."""
     size = os.fstat(file).st_size
     content = os.pread(file, size, 0)
-    if content and not content.endswith(b"\n"):
-        os.write(file, b"\n")
-    return content.count(b"\n")
+    if not content or content.endswith(b"\n"):
+        return content.count(b"\n")
+    os.write(file, b"\n")
+    return content.count(b"\n") + 1
 
 
 def _take_lock(folder: Path) -> int | None:
@@ -325,12 +327,13 @@ def _take_lock(folder: Path) -> int | None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return lock
         except BlockingIOError:
-            if _is_locked(folder):  # in earnest; else it was somebody who looks, as is done here, for a moment
+            if is_alive(folder):  # in earnest; else it was somebody who looks, as is done here, for a moment
                 os.close(lock)
                 return None
 
 
-def _is_locked(folder: Path) -> bool:
+def is_alive(folder: Path) -> bool:
+    """Whether a process works on the run."""
     try:
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

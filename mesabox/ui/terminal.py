@@ -7,7 +7,7 @@ import os
 import signal
 import termios
 import tty
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, BinaryIO
 
 from mesabox.clients.base import Execution, Output
@@ -30,12 +30,11 @@ class Console:
 
     events: is told of the output as well. stuck: is called for a Ctrl-C on a lent terminal that follows one which had
     no answer: keys are the command's own, and this is the way out of one that does not listen. takes_input: False for
-    one who only watches. earlier: what was printed before we came.
+    one who only watches.
     """
 
     stuck: Callable[[], None] | None = None
     takes_input = True
-    earlier: Iterable[Output] = ()
 
     def __init__(self, streams: Streams, *, captured: bool = False, events: EventLog | None = None) -> None:
         self._streams = streams
@@ -102,21 +101,15 @@ class Console:
     async def _told(self, execution: Execution) -> AsyncIterator[Output]:
         """The same; a reader of events that is slow stops neither signals nor pings, nor a teardown."""
         if self._events is None:
-            async for output in self._whole(execution):
+            async for output in execution:
                 yield output
             return
         told = EventOutput(self._events)
-        async for output in self._whole(execution):
+        async for output in execution:
             await self._events.room()
             told.put(output)
             yield output
         told.finish()
-
-    async def _whole(self, execution: Execution) -> AsyncIterator[Output]:
-        for output in self.earlier:
-            yield output
-        async for output in execution:
-            yield output
 
     @contextlib.asynccontextmanager
     async def _input(self, execution: Execution, size: tuple[int, int] | None) -> AsyncIterator[None]:

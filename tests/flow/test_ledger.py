@@ -102,8 +102,8 @@ def test_those_who_look_are_not_in_the_way_of_those_who_take(tmp_path):
     with Ledger.create(tmp_path, "go", WHERE) as made:
         folder = made.folder
     code = (
-        "import sys,pathlib; from mesabox.flow.ledger import _is_locked;"
-        "folder=pathlib.Path(sys.argv[1]);print(flush=True)\nwhile True: _is_locked(folder)"
+        "import sys,pathlib; from mesabox.flow.ledger import is_alive;"
+        "folder=pathlib.Path(sys.argv[1]);print(flush=True)\nwhile True: is_alive(folder)"
     )
     looking = [subprocess.Popen([sys.executable, "-c", code, folder], stdout=subprocess.PIPE) for _ in range(3)]
     try:
