@@ -1,6 +1,5 @@
 """The front door: argv -> exit code; every error that can end the process ends here."""
 
-import errno
 import os
 import sys
 
@@ -22,8 +21,6 @@ RUNS_A_COMMAND = frozenset({"go", "run", "sh", "runs attach", "runs rerun"})
 """Their exit code is the command's own; once their arguments parse, a failure of ours or of a service is 125."""
 
 SIGPIPE_EXIT = 141
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def run() -> None:
@@ -164,8 +161,8 @@ def _failed(failure: BaseException, call: "Call | None", redactor: "Redactor") -
 def _as_mesabox_error(failure: BaseException, redactor: "Redactor") -> "MesaboxError":
     from typer import TyperException
 
-    from mesabox.cli._refusals import explained
-    from mesabox.errors import Failed, Interrupted, MesaboxError, UsageProblem
+    from mesabox.cli._refusals import explained, unusable
+    from mesabox.errors import Interrupted, MesaboxError, UsageProblem
 
     if isinstance(failure, BaseExceptionGroup):  # of a task group: the first failure is the one that ended the others
         return _as_mesabox_error(failure.exceptions[0], redactor)
@@ -179,13 +176,8 @@ def _as_mesabox_error(failure: BaseException, redactor: "Redactor") -> "MesaboxE
         return UsageProblem(failure.format_message().rstrip("."), fix=fix)
     if isinstance(failure, KeyboardInterrupt):
         return Interrupted("interrupted")
-    if isinstance(failure, OSError) and (failure.filename or failure.errno in _NO_ROOM):
-        return Failed(
-            f"cannot use {failure.filename or 'a file'}",
-            why=failure.strerror or str(failure),
-            fix="make it writable or free space there; MESABOX_HOME=DIR keeps everything elsewhere",
-            code="os_error",
-        )
+    if isinstance(failure, OSError) and (refused := unusable(failure)):
+        return refused
     return _bug(failure, redactor)
 
 

@@ -1,7 +1,8 @@
 """A run on record, done again or gone on with: its words come from the record."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mesabox.cli._flow import Attempt, in_use
 from mesabox.errors import UsageProblem
@@ -12,16 +13,21 @@ from mesabox.switchboard import Switchboard
 
 
 def attempt_again(
-    board: Switchboard, run: Run, *, argv: tuple[str, ...] = (), secret: Sequence[str] = (), tty: bool | None = None
+    board: Switchboard,
+    run: Run,
+    *,
+    argv: tuple[str, ...] = (),
+    secret: Sequence[str] = (),
+    needs_secrets: bool = True,
+    tty: bool | None = None,
 ) -> tuple[Attempt, Plan]:
-    """argv: instead of the recorded words. secret: given again, for those that cannot be read where they were."""
-    start = run.start
-    if start.get("kind") != "go":
-        raise UsageProblem(f"run '{run.id}' is not one of mesabox go", fix="mesabox runs list")
-    if start.get("masked") and not argv:
-        why = "a secret is among its words, and the record does not hold it"
-        raise UsageProblem(f"run '{run.id}' cannot be done again as it was", why=why, fix="give the command behind --")
-    secrets = _secrets(start.get("secrets", ()), secret)
+    """argv: instead of the recorded words. secret: given again, for those that cannot be read where they were.
+
+    needs_secrets: False for a command that was begun with them.
+    """
+    start = _checked(run, masked=not needs_secrets or bool(argv))
+    names = _secrets(start.get("secrets", ()), secret)
+    secrets = names if needs_secrets else []
     attempt = Attempt(
         board,
         argv or tuple(start["command"]),
@@ -39,9 +45,24 @@ def attempt_again(
         keep=start["keep"],
         source=read_source(Path(start["source"])) if start["source"] else None,
         apply=start["apply"],
-        secrets=tuple(secrets),
+        secrets=tuple(names),
     )
     return attempt, plan
+
+
+def _checked(run: Run, *, masked: bool) -> Mapping[str, Any]:
+    """Its start. masked: whether one will do whose words the record has without their secrets."""
+    if run.start.get("kind") != "go":
+        raise UsageProblem(f"run '{run.id}' is not one of mesabox go", fix="mesabox runs list")
+    if run.start.get("masked") and not masked:
+        why = "a secret is among its words, and the record does not hold it"
+        raise UsageProblem(f"run '{run.id}' cannot be done again as it was", why=why, fix="give the command behind --")
+    return run.start
+
+
+def attempt_on_record(board: Switchboard, run: Run) -> Attempt:
+    """The command of a run of ``mesabox run --detach``, to be followed on."""
+    return Attempt(board, tuple(run.start["command"]), None, None, False, run.start["timeout"])
 
 
 def resumable(run: Run) -> Run:

@@ -11,7 +11,7 @@ from typer import Option
 
 from mesabox.cli._detached import detach
 from mesabox.config.env_files import variables_of
-from mesabox.errors import Conflict, ExitCode, UsageProblem
+from mesabox.errors import Conflict, ExitCode, MesaboxError, UsageProblem
 from mesabox.flow.command import Command, Kept, run_command
 from mesabox.flow.earlier import Earlier
 from mesabox.flow.go import Go
@@ -61,7 +61,7 @@ def detached(attempt: "Attempt", work: Callable[["Attempt", Begun], Coroutine[An
     """The run goes on in a process of its own; the result is its id."""
     board = attempt.board
     if board.manner.ndjson:
-        fix = "mesabox runs attach RUN --ndjson, or --events FILE"
+        fix = "--events FILE, or afterwards: mesabox runs logs RUN --follow --ndjson"
         raise UsageProblem("--detach tells no events: nobody is there to hear them", fix=fix)
     run_id = detach(board, lambda quiet, begun: work(attempt.over(quiet), begun))
     return Result(
@@ -124,14 +124,8 @@ class Attempt:
     async def resume(self, plan: Plan, run: Run, begun: Begun = nothing) -> Result:
         """The same run, from where it failed or was cut off."""
         async with self.board.services(walled=True) as services:
-            if (elsewhere := unreachable(Leftover(run, ()), services.flow.where)) is not None:
-                raise elsewhere
-            if (ledger := Ledger.reopen(run.folder, self.board.redactor)) is None:
-                raise in_use(run)
-            with ledger:
+            with self._reopened(run, services.flow) as ledger:
                 earlier = Earlier(read_run(run.folder))
-                ledger.told = self._told()
-                ledger.write("resumed", pid=os.getpid())
                 begun(ledger.run_id)
                 return await self._whole_flow(services.flow, ledger, plan, earlier)
 
@@ -158,24 +152,52 @@ class Attempt:
             command = self.command.in_mount(await services.repos.org(), repo) if repo else self.command
             facts = {"command": list(command.argv), "repo": repo, "named_sprite": sprite, "timeout": command.timeout}
             with self._ledger(services.flow, "run", **facts) as ledger:
+                ledger.write("command", place=ledger.run_id, sprite=sprite, tty=False, stdin=command.stdin)
                 begun(ledger.run_id)
-                return await self._kept_command(services.flow, ledger, sprite, command)
+                return await self._on_record(services.flow, ledger, sprite, command, Kept(ledger, ledger.run_id))
 
-    async def _kept_command(self, services: Services, ledger: Ledger, sprite: str, command: Command) -> Result:
-        console, place = self.board.console(), ledger.run_id
-        ledger.write("command", place=place, sprite=sprite, tty=False)
+    async def follow_on_record(self, run: Run, begun: Begun) -> Result:
+        """The same, from where its process was killed."""
+        async with self.board.services() as services:
+            with self._reopened(run, services.flow) as ledger:
+                earlier = Earlier(read_run(run.folder))
+                begun(ledger.run_id)
+                kept = Kept(ledger, ledger.run_id, resumed=True, takes_input=earlier.takes_input, may_begin=False)
+                return await self._on_record(services.flow, ledger, run.start["named_sprite"], self.command, kept)
+
+    async def _on_record(self, services: Services, ledger: Ledger, sprite: str, command: Command, kept: Kept) -> Result:
+        try:
+            result = await self._kept_command(services, sprite, command, kept)
+        except MesaboxError as error:
+            told = {"code": error.code, "title": error.what}
+            ledger.write("end", exit_code=int(ExitCode.MESABOX_FAILED), failed_by="service", error=told, left=[])
+            raise
+        code, failed_by = int(result.exit_code), result.failed_by
+        ledger.write("exit", exit_code=code, failed_by=failed_by)
+        ledger.write("end", exit_code=code, failed_by=failed_by, error=None, left=[])
+        await forget(services.sandboxes, sprite, kept.place)
+        return result
+
+    async def _kept_command(self, services: Services, sprite: str, command: Command, kept: Kept) -> Result:
+        console = self.board.console()
         with self._interrupts(console) as interrupts:
-            kept = Kept(ledger, place, tell=self.board.reporter.note)
             work = run_command(
                 services, sprite, command, console=console, interrupts=interrupts, kept=kept, limit=command.timeout
             )
             ended = await interrupts.unless_ended(work)
         code = interrupts.exit_code or (ExitCode.INTERRUPTED if ended is None else ended.exit_code)
         failed_by = ended.failed_by if ended and interrupts.exit_code is None else "signal"
-        ledger.write("exit", exit_code=int(code), failed_by=failed_by)
-        ledger.write("end", exit_code=int(code), failed_by=failed_by, error=None, left=[])
-        await forget(services.sandboxes, sprite, place)
         return Result(exit_code=code, failed_by=failed_by)
+
+    def _reopened(self, run: Run, services: Services) -> Ledger:
+        """The record of a run that nobody works on any more."""
+        if (elsewhere := unreachable(Leftover(run, ()), services.where)) is not None:
+            raise elsewhere
+        if (ledger := Ledger.reopen(run.folder, self.board.redactor)) is None:
+            raise in_use(run)
+        ledger.told = self._told()
+        ledger.write("resumed", pid=os.getpid())
+        return ledger
 
     async def run(self, sprite: str, repo: str | None) -> Result:
         console = self.board.console()

@@ -1,11 +1,15 @@
-"""Words that did not parse and must not be repeated: a credential may be among them."""
+"""What Python or Typer raised, as errors of ours. Words that did not parse are not repeated where a credential may be
+among them.
+"""
 
+import errno
 from typing import Any
 
-from mesabox.errors import UsageProblem
+from mesabox.errors import Failed, UsageProblem
 
 _WHY = "everybody on this machine can read the words of a command line, and shells keep them"
 _FIX = "mesabox auth login SERVICE --with-token < FILE, or set MESA_API_KEY and SPRITES_TOKEN"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _TOKENS = ("--token", "--api-key")
 
 
@@ -17,3 +21,15 @@ def explained(refusal: Any, command: str) -> UsageProblem | None:
         why = "they are not repeated here: a credential may be among them"
         return UsageProblem("these words do not fit", why=why, fix="mesabox auth login --help")
     return None
+
+
+def unusable(failure: OSError) -> Failed | None:
+    """A file that cannot be made, read or written; None where it is about no file."""
+    if not failure.filename and failure.errno not in _NO_ROOM:
+        return None
+    return Failed(
+        f"cannot use {failure.filename or 'a file'}",
+        why=failure.strerror or str(failure),
+        fix="make it writable or free space there; MESABOX_HOME=DIR keeps everything elsewhere",
+        code="os_error",
+    )

@@ -13,6 +13,8 @@ from mesabox.ui.result import Result
 from mesabox.ui.terminal import Console
 
 _LEAVING = (signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+_GRACE = 2.0
+"""Seconds for output that is on its way to a reader who is slow."""
 
 
 async def watched(board: Switchboard, run: Run, after: int) -> Result:
@@ -24,13 +26,16 @@ async def watched(board: Switchboard, run: Run, after: int) -> Result:
 
     def leave(number: signal.Signals) -> None:
         left.append(number)
-        watching.cancel()
+        replayed.leave()
+        asyncio.get_running_loop().call_later(_GRACE, watching.cancel)
 
     with _signals(replayed, leave):
         await asyncio.wait({watching})
-    if left and watching.cancelled():
-        return _left(run, console, replayed, left[0])
+    if watching.cancelled():  # how far a reader came who takes no more is not known
+        return _left(run, console, after, left[0])
     watching.result()
+    if left and replayed.exit_code is None:
+        return _left(run, console, replayed.last, left[0])
     return _result(read_run(run.folder), console, replayed)
 
 
@@ -58,12 +63,12 @@ def _signals(replayed: Replayed, leave: Callable[[signal.Signals], None]) -> Ite
             loop.remove_signal_handler(number)
 
 
-def _left(run: Run, console: Console, replayed: Replayed, number: signal.Signals) -> Result:
+def _left(run: Run, console: Console, last: int, number: signal.Signals) -> Result:
     """Ctrl-\\ is asked for; the others end this command, and say so."""
     asked = number is signal.SIGQUIT
     return Result(
-        data={"run_id": run.id, "state": "running", "last_seq": replayed.last, **console.captured()},
-        notes=[f"left it running. Go on watching: mesabox runs attach {run.id} --after {replayed.last}"],
+        data={"run_id": run.id, "state": "running", "last_seq": last, **console.captured()},
+        notes=[f"left it running. Go on watching: mesabox runs attach {run.id} --after {last}"],
         exit_code=0 if asked else 128 + number,
         failed_by=None if asked else "signal",
     )
@@ -72,7 +77,8 @@ def _left(run: Run, console: Console, replayed: Replayed, number: signal.Signals
 def _result(run: Run, console: Console, replayed: Replayed) -> Result:
     data = {"run_id": run.id, "state": run.state, "last_seq": replayed.last, **console.captured()}
     if replayed.exit_code is None:
-        why, fix = "its process ended before its end was on record", f"mesabox go --resume {run.id}"
+        fix = f"mesabox go --resume {run.id}" if run.start.get("kind") == "go" else f"mesabox runs show {run.id}"
+        why = "its process ended before its end was on record"
         error: MesaboxError | None = OutcomeUnknown(f"how run '{run.id}' ended is not known", why=why, fix=fix)
         return Result(data=data, exit_code=125, failed_by="mesabox", error=error)
     told = run.end.get("error")

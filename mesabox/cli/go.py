@@ -42,28 +42,41 @@ EXAMPLES = (
 )
 
 
+Words = Annotated[list[str] | None, Argument(metavar="[-- CMD...]", help="The command.", show_default=False)]
+RepoOption = Annotated[str | None, Option(help="The repo; made when it is not there.", show_default=False)]
+BookmarkOption = Annotated[str | None, Option(help="The bookmark to work on.", show_default=False)]
+SpriteOption = Annotated[str | None, Option(help="A lasting sprite instead of a new one.", show_default=False)]
+LimitOption = Annotated[str | None, Option(help="The command's limit: 30m, 1h, none.", show_default=False)]
+KeepOption = Annotated[
+    Literal["never", "on-failure", "always"] | None, Option(help="Keep the sprite.", show_default=False)
+]
+SourceOption = Annotated[
+    str | None, Option("--from", metavar="DIR", help="Seed the repo from a folder.", show_default=False)
+]
+ApplyOption = Annotated[bool, Option("--apply", help="Write the changes back to that folder.")]
+ResumeOption = Annotated[
+    str | None, Option(metavar="RUN", help="Go on with a run that failed or was cut off.", show_default=False)
+]
+DryRunOption = Annotated[bool, Option("--dry-run", help="Say what would be done, and do nothing.")]
+IsolationOption = Annotated[
+    Literal["auto", "none"] | None, Option(help="none: plain processes, no sandbox.", show_default=False)
+]
+
+
 def command(
     board: Switchboard,
-    argv: Annotated[list[str] | None, Argument(metavar="[-- CMD...]", help="The command.", show_default=False)] = None,
-    repo: Annotated[str | None, Option(help="The repo; made when it is not there.", show_default=False)] = None,
-    bookmark: Annotated[str | None, Option(help="The bookmark to work on.", show_default=False)] = None,
-    sprite: Annotated[str | None, Option(help="A lasting sprite instead of a new one.", show_default=False)] = None,
-    timeout: Annotated[str | None, Option(help="The command's limit: 30m, 1h, none.", show_default=False)] = None,
-    keep: Annotated[
-        Literal["never", "on-failure", "always"] | None, Option(help="Keep the sprite.", show_default=False)
-    ] = None,
-    source: Annotated[
-        str | None, Option("--from", metavar="DIR", help="Seed the repo from a folder.", show_default=False)
-    ] = None,
-    apply: Annotated[bool, Option("--apply", help="Write the changes back to that folder.")] = False,
-    resume: Annotated[
-        str | None, Option(metavar="RUN", help="Go on with a run that failed or was cut off.", show_default=False)
-    ] = None,
-    dry_run: Annotated[bool, Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    argv: Words = None,
+    repo: RepoOption = None,
+    bookmark: BookmarkOption = None,
+    sprite: SpriteOption = None,
+    timeout: LimitOption = None,
+    keep: KeepOption = None,
+    source: SourceOption = None,
+    apply: ApplyOption = False,
+    resume: ResumeOption = None,
+    dry_run: DryRunOption = False,
     detach: DetachOption = False,
-    isolation: Annotated[
-        Literal["auto", "none"] | None, Option(help="none: plain processes, no sandbox.", show_default=False)
-    ] = None,
+    isolation: IsolationOption = None,
     env: EnvironmentOption = None,
     env_file: EnvironmentFileOption = None,
     secret: SecretOption = None,
@@ -71,33 +84,17 @@ def command(
     tty: TtyOption = None,
 ) -> Result | Coroutine[Any, Any, Result]:
     board = board.with_settings(isolation=isolation) if isolation else board
-    words = tuple(argv or ())
-    tty = False if detach else tty
+    words, tty = tuple(argv or ()), False if detach else tty
     if resume is not None:
-        others = {
-            "repo": repo,
-            "bookmark": bookmark,
-            "sprite": sprite,
-            "timeout": timeout,
-            "keep": keep,
-            "from": source,
-        }
-        _alone(resume, {**others, "apply": apply, "env": env, "env-file": env_file, "workdir": workdir})
+        others = {"repo": repo, "bookmark": bookmark, "sprite": sprite, "timeout": timeout, "keep": keep}
+        more = {"from": source, "apply": apply, "env": env, "env-file": env_file, "workdir": workdir}
+        _alone(resume, {**others, **more})
         return _resumed(board, resume, words, secret or (), detach, tty)
-    if apply and source is None:
-        raise UsageProblem("--apply needs a folder to write the changes to", fix="--from DIR --apply")
-    wanted, folder = board.settings.go, None if source is None else _seedable(board, source)
+    wanted = board.settings.go
+    folder = _seedable(board, source, apply)
     attempt = Attempt(board, words, env, workdir, tty, limit_of(timeout or wanted.timeout), secret, env_file)
-    plan = Plan(
-        command=attempt.command,
-        repo=repo or wanted.repo,
-        bookmark=bookmark or wanted.bookmark,
-        sprite=sprite or wanted.sprite,
-        keep=keep or wanted.keep,
-        source=folder,
-        apply=apply,
-        secrets=tuple(secret or ()),
-    )
+    places = (repo or wanted.repo, bookmark or wanted.bookmark, sprite or wanted.sprite)
+    plan = Plan(attempt.command, *places, keep or wanted.keep, folder, apply, tuple(secret or ()))
     if dry_run:
         return planned(board, plan)
     return detached(attempt, lambda one, begun: one.go(plan, begun)) if detach else attempt.go(plan)
@@ -125,8 +122,12 @@ def _alone(run_id: str, others: dict[str, object]) -> None:
         raise UsageProblem("--resume takes the run as it is", why=why, fix=f"mesabox go --resume {run_id}")
 
 
-def _seedable(board: Switchboard, folder: str) -> Source:
+def _seedable(board: Switchboard, folder: str | None, apply: bool) -> Source | None:
     """Read before anything is made; what it leaves out is said."""
+    if folder is None:
+        if apply:
+            raise UsageProblem("--apply needs a folder to write the changes to", fix="--from DIR --apply")
+        return None
     source = read_source(Path(folder))
     for text in told_of(source):
         board.reporter.warning(text)

@@ -11,11 +11,12 @@ from typing import Literal, Protocol
 from mesabox.clients.base import Execution, Secret
 from mesabox.flow import scripts
 from mesabox.flow.interrupts import Interrupts
-from mesabox.flow.job import Job, JobSpec
+from mesabox.flow.job import Job, JobSpec, words
 from mesabox.flow.ledger import Ledger, read_run
 from mesabox.flow.recording import Recorded
 from mesabox.flow.secrets import delivered, loading, new_file, remove
 from mesabox.flow.services import Services
+from mesabox.flow.terminal import TerminalSession
 from mesabox.wire.execution import ExecRequest
 
 FailedBy = Literal["command", "timeout", "signal", "service", "mesabox"]
@@ -62,6 +63,11 @@ class Command:
         argv = self._in_mount(self._with_secrets())
         return JobSpec(place, argv, self.env, self._start(), self.timeout, self.stdin)
 
+    def on_terminal(self, place: str) -> ExecRequest:
+        """The same on the terminal that is lent, its end kept in the sprite."""
+        spec = self.job(place)
+        return replace(self.request(), argv=words("tty", place, *spec.limits(), *spec.argv), dir=None)
+
     def words(self) -> tuple[str, ...]:
         """The command in its wrappers: the mount outside, the limit within, the secrets next to the command."""
         return self._in_mount(self._limited(self._with_secrets()))
@@ -104,12 +110,15 @@ class Ended:
 class Kept:
     """A run that the command is part of: its record, and the command's name in the sprite, where it outlives us.
 
-    resumed: it was begun by a process that is gone; tell: hears of connections that were taken up again.
+    resumed: it was begun by a process that is gone, and takes_input, if it waits for the end of one; may_begin: in case
+    it never came to that; tell: hears of connections that were taken up again.
     """
 
     ledger: Ledger
     place: str
     resumed: bool = False
+    takes_input: bool = False
+    may_begin: bool = True
     tell: Callable[[str], None] = lambda _: None
 
     def offsets(self) -> tuple[int, int]:
@@ -136,15 +145,17 @@ async def run_command(
     """
     offsets = kept.offsets() if kept else (0, 0)
     execution = _execution(services, sprite, command, kept, offsets)
-    secrets = {} if kept and kept.resumed else command.secrets
+    secrets = command.secrets if kept is None or kept.may_begin else {}
     async with delivered(services.sandboxes, sprite, command.secrets_file, secrets):
         started = time.monotonic()
         async with execution:
+            if kept and kept.takes_input and not command.stdin:  # whoever gave it is gone
+                await execution.close_stdin()
             recording = nullcontext(execution) if kept is None else Recorded(execution, kept.ledger, offsets)
             async with recording as watched:
                 code = await _attended(execution, watched, command, console, interrupts, limit)
         seconds = time.monotonic() - started
-    if secrets and code != 0:  # perhaps it never came to read them
+    if secrets and (code != 0 or (kept and kept.resumed)):  # perhaps it never came to read them
         await remove(services.sandboxes, sprite, command.secrets_file)
     late = _is_late(execution, code, seconds, limit)
     failed_by = _failed_by(code, late, interrupts)
@@ -155,10 +166,18 @@ def _execution(
     services: Services, sprite: str, command: Command, kept: Kept | None, offsets: tuple[int, int]
 ) -> Execution:
     """A command on a terminal is the service's own session: nothing of what it draws is kept in the sprite."""
-    if kept is None or command.size is not None:
-        return services.sandboxes.execute(sprite, command.request())
-    spec = command.job(kept.place)
-    return Job(services.sandboxes, sprite, spec, started=kept.resumed, offsets=offsets, tell=kept.tell)
+    sandboxes = services.sandboxes
+    if command.size is not None:
+        request, place = (command.request(), None) if kept is None else (command.on_terminal(kept.place), kept.place)
+        return TerminalSession(sandboxes, sprite, request, place=place, tell=kept.tell if kept else _unheard)
+    if kept is None:
+        return sandboxes.execute(sprite, command.request())
+    spec = replace(command, stdin=command.stdin or kept.takes_input).job(kept.place)
+    return Job(sandboxes, sprite, spec, started=not kept.may_begin, offsets=offsets, tell=kept.tell)
+
+
+def _unheard(_: str) -> None:
+    """Nobody is told."""
 
 
 async def _attended(
@@ -189,7 +208,7 @@ def _is_late(execution: Execution, code: int, seconds: float, limit: float | Non
     """A job's end says whether its limit ended it; of others the time and the code do."""
     if isinstance(execution, Job) and execution.end is not None:
         return execution.end.how == "timeout"
-    return limit is not None and seconds >= limit and code in (124, 137)
+    return limit is not None and seconds >= limit and code in (124, 137, 143)
 
 
 def _failed_by(code: int, late: bool, interrupts: Interrupts) -> FailedBy | None:

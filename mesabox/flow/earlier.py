@@ -1,13 +1,16 @@
 """What a run came to before it is gone on with: read from its record, and looked at again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from mesabox.clients.base import Key, RepoHost, TreeEntry
 from mesabox.errors import MesaboxError
 from mesabox.flow.collect import Base
 from mesabox.flow.ledger import Resource, Run
 
+Event = Mapping[str, Any]
 _STILL_USEFUL = timedelta(seconds=60)
 
 
@@ -48,17 +51,32 @@ class Earlier:
 
     @property
     def place(self) -> str | None:
-        """The command's name in the sprite, once it may have begun; None when its end is known, or when it was on a
-        terminal, of which nothing is kept.
+        """The command's name in the sprite, once it may have begun; None when its end is known, when a signal to
+        mesabox ended it, or when it was on a terminal, of which nothing is kept.
         """
-        events = [event for event in self.run.events if event["type"] in ("command", "exit")]
-        unknown = bool(events) and events[-1]["type"] == "command" and not events[-1]["tty"]
-        return str(events[-1]["place"]) if unknown else None
+        told, end = self._last_of("command", "exit"), self._last_of("command", "end")
+        unknown = told.get("type") == "command" and not told["tty"] and end.get("failed_by") != "signal"
+        return str(told["place"]) if unknown else None
 
     @property
-    def succeeded(self) -> bool:
-        """The command ended well; what failed came after it."""
-        return self.run.last("exit").get("exit_code") == 0
+    def takes_input(self) -> bool:
+        """Whether that command waits for the end of an input."""
+        return bool(self.run.last("command").get("stdin"))
+
+    @property
+    def masked(self) -> bool:
+        """Whether the record has the command without the secrets that are among its words."""
+        return bool(self.run.start.get("masked"))
+
+    @property
+    def exit(self) -> Event:
+        """The command's end, where it is not run again: it ended well, or what cut the run off came after it."""
+        told = self.run.last("exit")
+        done = told.get("exit_code") == 0 or self._last_of("command", "exit", "end").get("type") == "exit"
+        return told if done else {}
+
+    def _last_of(self, *types: str) -> Event:
+        return next((event for event in reversed(self.run.events) if event["type"] in types), {})
 
     @property
     def commands(self) -> int:

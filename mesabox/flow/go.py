@@ -59,6 +59,7 @@ class Go:
     outcome: Outcome = field(init=False)
     phases: Phases = field(init=False)
     base: Base | None = None
+    new_sprite: bool = True
 
     def __post_init__(self) -> None:
         self.outcome = Outcome(self.ledger.run_id, repo=self.plan.repo)
@@ -135,11 +136,13 @@ class Go:
     async def _sprite_and_mesa(self) -> None:
         async with self.phases.phase("sprite") as phase:
             if self.plan.sprite:
-                sprite, _ = await steps.have_sprite(self.services, self.ledger, self.plan.sprite)
+                sprite, new = await steps.have_sprite(self.services, self.ledger, self.plan.sprite)
             else:
                 earlier = self.earlier.resource("sprite") if self.earlier else None
                 name = f"mesabox-{self.ledger.run_id}"
                 sprite = await steps.own_sprite(self.services, self.ledger, name, earlier)
+                new = earlier is None or sprite.id != earlier.id
+            self.new_sprite = new
             self.outcome.sprite = phase.detail = sprite.name
         async with self.phases.phase("mesa") as phase:
             phase.detail = await steps.prepare_mesa(self.services, sprite.name)
@@ -197,8 +200,8 @@ class Go:
             self.ledger.write("seeded", sent=seeded.sent, removed=seeded.removed, unchanged=seeded.unchanged)
 
     async def run(self) -> None:
-        if self.earlier and self.earlier.succeeded:
-            self.outcome.exit_code = ExitCode.OK
+        if self.earlier and (told := self.earlier.exit):
+            self.outcome.exit_code, self.outcome.failed_by = told["exit_code"], told["failed_by"]
             return
         async with self.phases.phase("run"):
             with self.reporter.terminal_lent():
@@ -218,13 +221,21 @@ class Go:
         """A command that was begun and whose end is not known is followed on; else it is begun, and again under a
         name of its own.
         """
-        place = self.earlier.place if self.earlier else None
-        if place is not None:
-            return Kept(self.ledger, place, resumed=True, tell=self.reporter.note)
-        count = self.earlier.commands if self.earlier else 0
+        earlier = self.earlier
+        if earlier and not self.new_sprite and (place := earlier.place) is not None:
+            return Kept(
+                self.ledger,
+                place,
+                resumed=True,
+                takes_input=earlier.takes_input,
+                may_begin=len(self.plan.command.secrets) == len(self.plan.secrets) and not earlier.masked,
+                tell=self.reporter.note,
+            )
+        count = earlier.commands if earlier else 0
         place = self.ledger.run_id + (f"-{count + 1}" if count else "")
-        tty = self.plan.command.size is not None
-        self.ledger.write("command", place=place, sprite=self.outcome.sprite, tty=tty)
+        command = self.plan.command
+        tty = command.size is not None
+        self.ledger.write("command", place=place, sprite=self.outcome.sprite, tty=tty, stdin=command.stdin)
         return Kept(self.ledger, place, tell=self.reporter.note)
 
     async def collect(self) -> None:

@@ -26,6 +26,8 @@ Kind = Literal["repo", "bookmark", "key", "sprite", "mount"]
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _UNDONE_BY = frozenset({"kind", "name", "names", "id", "facts", "where", "cwd", "how"})
 """Fields that undoing reads: they stay as they are, whatever a secret may look like."""
+_SETTLED = "settled"
+"""A file beside the events of a run that left nothing."""
 SCHEMA = 1
 """Of the events: fields and types are added, never changed."""
 _OUTPUT = b',"type":"output",'
@@ -103,7 +105,10 @@ class Ledger:
     def reopen(cls, folder: Path, redactor: Redactor | None = None) -> "Ledger | None":
         """None while another process holds it."""
         lock = _take_lock(folder)
-        return None if lock is None else cls(folder, lock, redactor)
+        if lock is None:
+            return None
+        (folder / _SETTLED).unlink(missing_ok=True)
+        return cls(folder, lock, redactor)
 
     @classmethod
     def for_steps(cls, runs: Path, where: Where, redactor: Redactor | None = None) -> "Ledger":
@@ -152,6 +157,8 @@ class Ledger:
         self.write("removed", kind=resource.kind, name=resource.name, id=resource.id, how=how)
 
     def close(self) -> None:
+        if not read_run(self.folder).left():
+            (self.folder / _SETTLED).touch(mode=0o600)
         for file, _ in self._output.values():
             os.close(file)
         os.close(self._file)
@@ -230,6 +237,10 @@ class Run:
         limit = self.start.get("timeout")
         return float(begun) + (_A_DAY if limit is None else limit + _AFTER_LIMIT)
 
+    def left(self) -> list[Resource]:
+        """``leftovers`` but for what holds work."""
+        return [one for one in self.leftovers() if one.kind not in ("repo", "bookmark")]
+
     def leftovers(self) -> list[Resource]:
         """What was made, or perhaps made, and not removed; in the order of making."""
         left: list[Resource] = []
@@ -243,6 +254,14 @@ class Run:
         return left
 
 
+def unsettled(runs: Path) -> Iterator[Run]:
+    """Those that may have left something, newest first; the others are not even read."""
+    places = [folder for folder in runs.iterdir() if not folder.name.startswith(".")] if runs.exists() else []
+    for folder in sorted(places, reverse=True):
+        if not (folder / _SETTLED).exists():
+            yield read_run(folder)
+
+
 def newest_first(runs: Path) -> Iterator[Run]:
     """Every run on record, read one by one."""
     names = (path.name for path in runs.iterdir()) if runs.exists() else ()
@@ -251,8 +270,9 @@ def newest_first(runs: Path) -> Iterator[Run]:
 
 
 def read_run(folder: Path) -> Run:
+    alive = is_alive(folder)  # looked at first: what a process that is gone wrote by then is read
     with contextlib.suppress(FileNotFoundError):
-        return Run(folder, tuple(_told(_lines(folder))), _is_locked(folder))
+        return Run(folder, tuple(_told(_lines(folder))), alive)
     return Run(folder, (), False)
 
 
@@ -291,12 +311,13 @@ def _lines(folder: Path) -> list[bytes]:
 
 
 def _mend(file: int) -> int:
-    """The last sequence number; a last line without its end is ended, so that the next is not lost with it."""
+    """A number that no event is above; a last line without its end is ended, so that the next is not lost with it."""
     size = os.fstat(file).st_size
     content = os.pread(file, size, 0)
-    if content and not content.endswith(b"\n"):
-        os.write(file, b"\n")
-    return content.count(b"\n")
+    if not content or content.endswith(b"\n"):
+        return content.count(b"\n")
+    os.write(file, b"\n")
+    return content.count(b"\n") + 1
 
 
 def _take_lock(folder: Path) -> int | None:
@@ -306,12 +327,13 @@ def _take_lock(folder: Path) -> int | None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return lock
         except BlockingIOError:
-            if _is_locked(folder):  # in earnest; else it was somebody who looks, as is done here, for a moment
+            if is_alive(folder):  # in earnest; else it was somebody who looks, as is done here, for a moment
                 os.close(lock)
                 return None
 
 
-def _is_locked(folder: Path) -> bool:
+def is_alive(folder: Path) -> bool:
+    """Whether a process works on the run."""
     try:
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -3,29 +3,39 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from mesabox.clients.base import Output
-from mesabox.flow.ledger import parsed, read_run
+from mesabox.flow.ledger import is_alive, parsed, read_run
 
 _LOOK = 0.05
 _STREAMS = {"stdout": 1, "stderr": 2}
 Event = Mapping[str, Any]
 
 
-async def replay(folder: Path, *, after: int = 0, since: float = 0.0, follow: bool = False) -> AsyncIterator[Event]:
+def always() -> bool:
+    return True
+
+
+def never() -> bool:
+    return False
+
+
+async def replay(
+    folder: Path, *, after: int = 0, since: float = 0.0, follow: Callable[[], bool] = never
+) -> AsyncIterator[Event]:
     """Events with a ``seq`` above ``after``, from the Unix time ``since`` on; those of output have its bytes as
-    ``data``. follow: until the run's process has ended, or its record says so.
+    ``data``. follow: whether to go on, until the run's process has ended, or its record says so.
     """
     with ExitStack() as files:
         record = files.enter_context((folder / "events.ndjson").open("rb"))
         output = _Files(folder, files)
         rest, ended = b"", False
         while True:
-            alive = follow and not ended and read_run(folder).alive  # looked at first: what it wrote by then is read
+            alive = not ended and follow() and is_alive(folder)  # looked at first: what it wrote by then is read
             chunk = record.read()
             *lines, rest = (rest + chunk).split(b"\n")
             for event in parsed(lines):
@@ -59,7 +69,7 @@ class _Files:
 class Replayed:
     """An Execution that is the command of a run somebody else works on; iterating it ends with the run.
 
-    last: the ``seq`` of the last event that was passed on, from which another reader can go on.
+    last: the ``seq`` of the last event whose output was taken, from which another reader can go on.
     """
 
     session_id = None
@@ -68,6 +78,11 @@ class Replayed:
         self.exit_code: int | None = None
         self.last = after
         self._folder = folder
+        self._left = False
+
+    def leave(self) -> None:
+        """Iterating ends soon; the run goes on."""
+        self._left = True
 
     async def __aenter__(self) -> "Replayed":
         return self
@@ -75,10 +90,12 @@ class Replayed:
     async def __aexit__(self, *exc: object) -> None: ...
 
     async def __aiter__(self) -> AsyncIterator[Output]:
-        async for event in replay(self._folder, after=self.last, follow=True):
-            self.last = event["seq"]
+        async for event in replay(self._folder, after=self.last, follow=lambda: not self._left):
             if event["type"] == "output" and event["data"]:
                 yield Output(_STREAMS[event["stream"]], event["data"])
+            self.last = event["seq"]
+            if self._left:
+                return
         self.exit_code = read_run(self._folder).end.get("exit_code")
 
     async def write(self, data: bytes) -> None: ...

@@ -38,7 +38,7 @@ async def have_repo(services: Services, ledger: Ledger, name: str) -> Repo:
     except NotFound:
         ledger.making("repo", name)
     try:
-        repo = await services.repos.create_repo(name)
+        repo = await services.repos.create_repo(name, tags={LABEL: ledger.run_id})
     except Conflict:
         return await services.repos.repo(name)
     except OutcomeUnknown:  # it was not there before, so if it is now, it is the one that was asked for

@@ -36,6 +36,7 @@ def _data(outcome: Outcome) -> dict[str, Any]:
         "removed": [_named(resource) for resource in undone.removed],
         "kept": [_named(resource) for resource in outcome.kept],
         "left": [_named(resource) for resource, _ in undone.failed],
+        "applied": None if outcome.applied is None else list(outcome.applied.files),
         "seconds": outcome.seconds,
     }
 
@@ -62,16 +63,25 @@ def _notes(outcome: Outcome) -> list[str]:
     notes = _what_changed(outcome)
     if outcome.undone.removed:
         notes.append("removed: " + ", ".join(f"{r.kind} {r.name}" for r in outcome.undone.removed))
-    notes += [
-        f"kept: sprite {r.name}. Back in: mesabox sh {r.name}   Remove: mesabox down {r.name}" for r in _kept(outcome)
-    ]
+    if outcome.applied is not None:
+        count = outcome.applied.changed
+        notes.append(f"applied: {count} file{'' if count == 1 else 's'} in {outcome.applied.folder}")
+    notes += _kept(outcome)
     if outcome.seconds:
         notes.append("time: " + ", ".join(f"{name} {seconds_text(took)}" for name, took in outcome.seconds.items()))
     return notes + _next(outcome)
 
 
-def _kept(outcome: Outcome) -> list[Resource]:
-    return [resource for resource in outcome.kept if resource.kind == "sprite"]
+def _kept(outcome: Outcome) -> list[str]:
+    """How to get back in, to go on and to be rid of it: each as one line that can be pasted."""
+    sprites = [resource.name for resource in outcome.kept if resource.kind == "sprite"]
+    if not outcome.kept:
+        return []
+    lines = [f"kept: {', '.join(f'{one.kind} {one.name}' for one in outcome.kept if one.kind != 'mount')}"]
+    lines += [f"  back in: mesabox sh {name}" for name in sprites]
+    if outcome.exit_code != 0:
+        lines.append(f"  go on:   mesabox go --resume {outcome.run_id}")
+    return [*lines, f"  remove:  mesabox down {outcome.run_id}"]
 
 
 def _what_changed(outcome: Outcome) -> list[str]:

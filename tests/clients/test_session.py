@@ -75,6 +75,27 @@ async def test_a_close_without_an_exit_is_unknown_and_never_a_guess(code):
             await client.run("a", ["true"])
 
 
+@pytest.mark.parametrize("tty", [False, True])
+@pytest.mark.parametrize("told", [{}, {"exit_code": None}, {"exit_code": "0"}, {"code": 0}])
+async def test_an_exit_without_a_code_is_unknown_too(told, tty):
+    async def behave(socket):
+        await socket.send(json.dumps({"type": "exit", **told}))
+
+    async with sprites(behave) as client, client.execute("a", ExecRequest(("x",), tty=tty)) as execution:
+        with pytest.raises(OutcomeUnknown):
+            await outputs(execution)
+
+
+@pytest.mark.parametrize(("told", "code"), [(256, 255), (-1, 255), (255, 255), (0, 0)])
+async def test_no_exit_code_becomes_another_one(told, code):
+    async def behave(socket):
+        await socket.send(json.dumps({"type": "exit", "exit_code": told}))
+
+    async with sprites(behave) as client, client.execute("a", ExecRequest(("x",), tty=True)) as execution:
+        assert await outputs(execution) == []
+    assert execution.exit_code == code
+
+
 async def test_a_json_exit_without_a_terminal_may_be_followed_by_output_and_the_exit_frame():
     async def behave(socket):
         await socket.send(json.dumps({"type": "exit", "exit_code": 3}))

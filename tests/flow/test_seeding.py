@@ -1,6 +1,5 @@
 """Seeding against a folder of this machine that plays the mount, and a Mesa that looks into it."""
 
-import asyncio
 import base64
 import os
 import random
@@ -8,7 +7,7 @@ import subprocess
 
 import pytest
 
-from mesabox.clients.base import Bookmark, Change, Completed, Output, TreeEntry
+from mesabox.clients.base import Bookmark, Change, TreeEntry
 from mesabox.errors import Failed, NotFound, ServiceError
 from mesabox.flow import seeding
 from mesabox.flow.ledger import Where
@@ -17,6 +16,7 @@ from mesabox.flow.seeding import seed
 from mesabox.flow.services import Services
 from mesabox.flow.source import read_source
 from tests.flow import trees
+from tests.flow.here import Here
 from tests.flow.services import NOW
 from tests.flow.trees import EXECUTABLE, FILE, LINK
 
@@ -62,58 +62,12 @@ class Mesa:
         return await self.change(repo, change_id)
 
 
-class Sandboxes:
-    def __init__(self, home):
-        self.home, self.ran = home, []
-
-    async def run(self, sprite, argv, *, stdin, timeout):
-        self.ran.append(sorted(stdin.decode().split("\0"))[1:])
-        done = subprocess.run(argv, input=stdin, capture_output=True, env={**os.environ, "HOME": str(self.home)})
-        return Completed(done.returncode, done.stdout, done.stderr)
-
-    def execute(self, sprite, request):
-        return Execution(request.argv, self.home)
-
-
-class Execution:
-    exit_code = None
-
-    def __init__(self, argv, home):
-        self.argv, self.home = argv, home
-
-    async def __aenter__(self):
-        pipe = asyncio.subprocess.PIPE
-        env = {**os.environ, "HOME": str(self.home)}
-        self.process = await asyncio.create_subprocess_exec(*self.argv, stdin=pipe, stdout=pipe, stderr=pipe, env=env)
-        return self
-
-    async def __aexit__(self, *_):
-        if self.process.returncode is None:
-            self.process.kill()
-        await self.process.wait()
-
-    async def __aiter__(self):
-        while data := await self.process.stderr.read(4096):
-            yield Output(2, data)
-        self.exit_code = await self.process.wait()
-
-    async def write(self, data):
-        self.process.stdin.write(data)
-        await self.process.stdin.drain()
-
-    async def close_stdin(self):
-        self.process.stdin.close()
-
-    async def signal(self, name):
-        self.process.kill()
-
-
 class Stage:
     def __init__(self, tmp_path):
         self.folder, self.mount = tmp_path / "source", tmp_path / "mount"
         for place in (self.folder, self.mount):
             place.mkdir()
-        self.mesa, self.sandboxes = Mesa(self.mount), Sandboxes(tmp_path)
+        self.mesa, self.sandboxes = Mesa(self.mount), Here(tmp_path)
         self.services = Services(self.mesa, self.sandboxes, Where("local", "m", "s"))
 
     async def seed(self, tree=None, **options):
@@ -145,7 +99,7 @@ TWO = {
 async def test_the_mount_holds_exactly_the_source(stage):
     seeded = await stage.seed(ONE)
     assert (seeded.sent, seeded.removed, seeded.unchanged, seeded.not_kept) == (5, 0, 0, ())
-    assert trees.read(stage.mount) == ONE and stage.sandboxes.ran == []
+    assert trees.read(stage.mount) == ONE and len(stage.sandboxes.ran) == 1
     stamps = {path: os.lstat(stage.mount / path).st_mtime_ns for path in ONE}
     again = await stage.seed()
     assert (again.sent, again.removed, again.unchanged, again.changed) == (0, 0, 5, False)

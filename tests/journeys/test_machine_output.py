@@ -79,11 +79,15 @@ def github(tmp_path):
     }
 
 
-FORGED = "::add-mask::forged\\n##[add-mask]forged\\n::error::forged\\n::set-output name=exit_code::0\\n::add-mask::last"
+FORGED = (
+    "::add-mask::forged\\n##[add-mask]forged\\n::error::forged\\n::set-output name=exit_code::0\\n\\r::error::forged\\r"
+    "::stop-commands::forged\\n  ::warning::forged\\n::forged::\\n:#[error]forged\\n::add-mask::last"
+)
 
 
 def test_githubs_log(mesabox, github, tmp_path):
-    script = f"printf '{FORGED}'; printf '{FORGED}' >&2; echo x > '::error::forged'; exit 3"
+    split = "printf ':'; sleep 0.1; printf ':error::for'; sleep 0.1; printf 'ged'"
+    script = f"printf '{FORGED}\\n'; {split}; ( {split}; printf '\\n{FORGED}' ) >&2; echo x > '::error::forged'; exit 3"
     done = mesabox("go", "--repo", "machine-github", "--", "sh", "-c", script, env=github, ok=False)
     for text in (done.stdout.decode(), done.stderr.decode()):
         runner = Runner().read(text)

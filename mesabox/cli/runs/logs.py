@@ -8,7 +8,7 @@ from mesabox.cli._runs import RunId, run_called
 from mesabox.cli._times import moment
 from mesabox.errors import NotFound, UsageProblem
 from mesabox.flow.ledger import Run
-from mesabox.flow.replay import replay
+from mesabox.flow.replay import always, never, replay
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
 from mesabox.ui.telling import Teller
@@ -40,7 +40,7 @@ async def command(
         raise UsageProblem("--json is one object, --ndjson one a line", fix="give one of them")
     last = after
     with Teller(board.streams, lines=ndjson, kept=board.manner.json) as teller:
-        async for event in replay(run.folder, after=after, since=moment(since), follow=follow):
+        async for event in replay(run.folder, after=after, since=moment(since), follow=always if follow else never):
             last = event["seq"]
             if event["type"] != "output" or stream in ("both", event["stream"]):
                 teller.event(event)

@@ -18,6 +18,8 @@ _PONG_SECONDS = 20.0
 _TRAILING_SECONDS = 1.0
 """What a JSON exit without a TTY may still be followed by: output, and the exit frame itself (wire/sprites §3.9)."""
 _SESSION_INFO_SECONDS = 10.0
+_MOST = 255
+"""An exit code beyond it would be another one, 0 perhaps, as that of a process."""
 
 Connect = Callable[[], Awaitable[ClientConnection]]
 Kill = Callable[[str, str], Awaitable[None]]
@@ -119,7 +121,7 @@ class SpriteExecution:
                     await (await self._opened.ping())
 
     def _control(self, text: str) -> bool:
-        """Takes in a control message; True when it told the exit."""
+        """Takes in a control message; True when it told the exit. One without a code tells nothing: never a guess."""
         try:
             message: Any = json.loads(text)
         except ValueError:
@@ -128,9 +130,10 @@ class SpriteExecution:
         if kind == "session_info":
             self.session_id = str(message.get("session_id"))
             self._tty = bool(message.get("tty", self._tty))
-        elif kind == "exit":
-            self.exit_code = int(message.get("exit_code", 0))
-        return kind == "exit"
+        elif kind == "exit" and isinstance(code := message.get("exit_code"), int):
+            self.exit_code = code if 0 <= code <= _MOST else _MOST
+            return True
+        return False
 
     async def _learn_mode(self) -> None:
         async with asyncio.timeout(_SESSION_INFO_SECONDS):
