@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from mesabox.clients.base import Change, DiffEntry, RepoHost, TreeEntry
 from mesabox.errors import Failed, MesaboxError
+from mesabox.flow.ledger import Ledger
 from mesabox.flow.patches import Missing, patch_between_trees, whole_patch
 from mesabox.flow.services import Services
 from mesabox.flow.settling import settled_mount, tree_at
@@ -56,16 +57,20 @@ class Changes:
         what = "Mesa does not have all that the run changed" if self.late else _UNSURE
         return Failed(what, why=why, fix="mesabox repo diff shows what arrives later", code="collect_incomplete")
 
-    def facts(self) -> dict[str, object]:
-        """For the record."""
-        return {
-            "change_id": self.change_id,
-            "commit_oid": self.commit_oid,
-            "base_commit_oid": self.base_commit_oid,
-            "files": [{"path": entry.path, "status": entry.status} for entry in self.entries],
-            "missing": [{"path": one.path, "why": one.why} for one in self.missing],
-            "late": list(self.late),
-        }
+    def put_on_record(self, ledger: Ledger) -> None:
+        if self.patch is not None:
+            patch = ledger.folder / "changes.patch"
+            patch.touch(mode=0o600)
+            patch.write_bytes(self.patch)
+        ledger.write(
+            "changes",
+            change_id=self.change_id,
+            commit_oid=self.commit_oid,
+            base_commit_oid=self.base_commit_oid,
+            files=[{"path": entry.path, "status": entry.status} for entry in self.entries],
+            missing=[{"path": one.path, "why": one.why} for one in self.missing],
+            late=list(self.late),
+        )
 
 
 async def note_base(repos: RepoHost, repo: str, bookmark: str, change_id: str) -> Base:

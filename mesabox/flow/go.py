@@ -259,7 +259,7 @@ class Go:
             self._not_collected(error)
             return
         self.outcome.changes = changes
-        self._record_changes(changes)
+        changes.put_on_record(self.ledger)
         if (problem := changes.incomplete) is not None:
             self.reporter.warning(f"{problem.what}: {problem.why}")
             if self.outcome.exit_code == 0:
@@ -274,13 +274,6 @@ class Go:
     def _not_well(self, problem: MesaboxError) -> None:
         if self.outcome.error is None and not self.interrupts.received:
             self._failed(problem)
-
-    def _record_changes(self, changes: Changes) -> None:
-        if changes.patch is not None:
-            patch = self.ledger.folder / "changes.patch"
-            patch.touch(mode=0o600)
-            patch.write_bytes(changes.patch)
-        self.ledger.write("changes", **changes.facts())
 
     async def tear_down(self) -> None:
         """What this run made, by its record. With ``--keep`` the sprite stays; the key only for one who resumes."""

@@ -19,7 +19,7 @@ from mesabox.flow.settling import settled_mount
 from tests.flow import trees
 from tests.flow.here import Here
 from tests.flow.services import NOW
-from tests.flow.trees import EXECUTABLE, FILE, LINK
+from tests.flow.trees import FILE, LINK
 
 SHELLS = [name for name in ("dash", "bash", "busybox") if shutil.which(name)]
 RUN = "a-run"
@@ -118,7 +118,7 @@ def become(folder, before, after):
             gone.remove(same)
     for path in [*gone, *(path for path in after if before.get(path, after[path])[0] != after[path][0])]:
         (folder / path).unlink(missing_ok=True)
-    for place, folders, names in os.walk(folder, topdown=False):
+    for place, _, _ in os.walk(folder, topdown=False):
         if not os.listdir(place) and place != str(folder):
             os.rmdir(place)
     missing = {path: entry for path, entry in after.items() if trees.read(folder).get(path) != entry}
