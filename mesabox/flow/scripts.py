@@ -122,9 +122,8 @@ printf '%s//\n' "$@"
 Where git fails amid them, what it told before it did comes first.
 """
 
-HELD = r"""cd "$1" 2>/dev/null && {
-  [ -L "$1" ] || [ "$(stat -c %d . 2>/dev/null)" != "$(stat -c %d "$HOME")" ]
-} || exit 77
+HELD = r"""cd "$1" 2>/dev/null || exit 77
+[ -L "$1" ] || { both=$(stat -c %d . "$HOME"); [ "${both%%[!0-9]*}" != "${both##*[!0-9]}" ]; } || exit 77
 stamp=${XDG_STATE_HOME:-$HOME/.local/state}/mesabox/jobs/$2.mounted most=$3 hash=$4
 set -- -newer "$stamp" -o -cnewer "$stamp"
 if found=$(find . -name .git -prune -o \( "$@" \) -print 2>/dev/null); then
