@@ -165,8 +165,7 @@ class SpritesClient:
     async def _dial(self, sprite: str, path: str, query: str, subject: str) -> ClientConnection:
         from mesabox.clients.sprites.dial import dial
 
-        token = self._http.credential.token()
-        return await dial(self._http.service, self._http.base_url, _path(sprite, path), query, token, subject)
+        return await dial(self._http, _path(sprite, path), query, subject)
 
     async def _dial_with_file(self, sprite: str, request: ExecRequest) -> ClientConnection:
         path, script, short = as_file(request)
