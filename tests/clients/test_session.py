@@ -66,6 +66,24 @@ async def test_a_server_that_holds_the_socket_after_the_exit_does_not_delay_us()
         assert time.monotonic() - started < 1
 
 
+@pytest.mark.parametrize("closes", [True, False])
+async def test_output_that_comes_after_the_exit_is_taken_in_where_it_is_waited_for(closes):
+    async def behave(socket):
+        await socket.send(b"\x01out")
+        await socket.send(b"\x03\x2a")
+        await socket.send(b"\x02late")
+        await socket.send(json.dumps({"type": "exit", "exit_code": 1}))
+        await socket.send(b"\x03\x00")
+        await socket.send(b"\x01put")
+        if not closes:
+            await asyncio.sleep(5)
+
+    for tail, told in [(60.0 if closes else 0.5, [(1, b"out"), (2, b"late"), (1, b"put")]), (0.0, [(1, b"out")])]:
+        async with sprites(behave) as client, client.execute("a", ExecRequest(("x",)), tail=tail) as execution:
+            assert await outputs(execution) == told
+            assert execution.exit_code == 42
+
+
 @pytest.mark.parametrize("code", [CloseCode.NORMAL_CLOSURE, CloseCode.INTERNAL_ERROR])
 async def test_a_close_without_an_exit_is_unknown_and_never_a_guess(code):
     async def behave(socket):
