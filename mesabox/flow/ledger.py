@@ -27,6 +27,7 @@ _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _UNDONE_BY = frozenset({"kind", "name", "names", "id", "facts", "where", "cwd", "how"})
 """Fields that undoing reads: they stay as they are, whatever a secret may look like."""
 _SETTLED = "settled"
+NO_RECORD = ("lock", _SETTLED)
 """A file beside the events of a run that left nothing."""
 SCHEMA = 1
 """Of the events: fields and types are added, never changed."""
@@ -133,17 +134,22 @@ class Ledger:
 
     def output(self, stream: str, data: bytes, raw: int) -> None:
         """A piece of the command's output, redacted. raw: bytes of the stream, as the command wrote it, up to here."""
-        file, size = self._output.get(stream) or self._open_output(stream)
+        file, size = self.begin_output(stream)
         if data:
             os.write(file, data)
         self._output[stream] = (file, size + len(data))
         self.write("output", stream=stream, offset=size, length=len(data), raw=raw)
 
-    def _open_output(self, stream: str) -> tuple[int, int]:
-        """What no event speaks of was written by a process that was killed, and comes again."""
+    def begin_output(self, stream: str) -> tuple[int, int]:
+        """(its file, the bytes that are in it). What no event speaks of was written by a process that was killed, and
+        comes again.
+        """
+        if (begun := self._output.get(stream)) is not None:
+            return begun
         file = os.open(self.folder / stream, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         size = read_run(self.folder).recorded(stream)[0]
         os.ftruncate(file, size)
+        self._output[stream] = (file, size)
         return file, size
 
     def making(self, kind: Kind, name: str, **facts: Any) -> None:

@@ -90,8 +90,8 @@ class TerminalSession:
             except NotFound:
                 self.exit_code = await self._ended(lost)
                 return
-            except (OutcomeUnknown, TryLater) as failure:
-                lost = failure
+            except (OutcomeUnknown, TryLater):
+                continue
         raise lost
 
     async def _attach(self, session_id: str) -> None:
