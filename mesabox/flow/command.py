@@ -90,8 +90,8 @@ class Command:
         """The limit is kept inside the sprite too, so that a client that dies leaves no command behind."""
         if self.timeout is None:
             return argv
-        foreground = ("--foreground",) if self.size else ()
-        return ("timeout", *foreground, "-k", str(_KILL_AFTER), f"{self.timeout:g}", *argv)
+        whole = int(self.timeout)
+        return ("sh", "-c", scripts.LIMITED, "mesabox", f"{self.timeout - whole:g}", str(whole), *argv)
 
     def _start(self) -> str | None:
         if self.workdir is None or self.mount is not None:
