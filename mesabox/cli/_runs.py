@@ -36,7 +36,7 @@ def facts_of(run: Run) -> dict[str, Any]:
         "ended_at": run.end.get("ts"),
         "engine": run.where.engine,
         "repo": run.start.get("repo"),
-        "sprite": made.get("sprite"),
+        "sprite": made.get("sprite") or run.start.get("named_sprite"),
         "command": shlex.join(run.start.get("command", [])),
         "cwd": run.start.get("cwd"),
         "change_id": changes.get("change_id"),
