@@ -4,11 +4,12 @@ import asyncio
 import posixpath
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from mesabox.clients.base import Execution, Secret
+from mesabox.errors import MesaboxError
 from mesabox.flow import scripts
 from mesabox.flow.interrupts import Interrupts
 from mesabox.flow.job import Job, JobSpec, words
@@ -21,6 +22,7 @@ from mesabox.wire.execution import ExecRequest
 
 FailedBy = Literal["command", "timeout", "signal", "service", "mesabox"]
 _KILL_AFTER = 2
+_KILL_SECONDS = 1.5
 _MARGIN = 10.0
 
 
@@ -192,11 +194,18 @@ async def _attended(
         with interrupts.lent_to(execution):
             return await _within(limit, console.attend(watched, size=command.size))
     except TimeoutError:
-        await execution.signal("KILL")
+        await _kill(execution)
         return 137
     except asyncio.CancelledError:
-        await execution.signal("KILL")
+        await _kill(execution)
         raise
+
+
+async def _kill(execution: Execution) -> None:
+    """Not for long: where it cannot be told, the teardown or its own limit ends it."""
+    with suppress(MesaboxError, TimeoutError):
+        async with asyncio.timeout(_KILL_SECONDS):
+            await execution.signal("KILL")
 
 
 async def _within(limit: float | None, work: Awaitable[int]) -> int:
