@@ -84,7 +84,8 @@ prints is fenced by stop-commands, so that nothing in it is taken for a workflow
 it goes to the log itself, so that $(mesabox run ...), pipes and files get the command's bytes and no others.
 
 A job that is cancelled (INT, TERM, then KILL) leaves nothing behind: the first signal starts the teardown, and what a
-KILL prevents is ended by the limit inside the sprite and by the key's lifetime. `mesabox gc` removes the rest, and so does the next `mesabox go` once that time is over.
+KILL prevents is ended by the limit inside the sprite and by the key's lifetime. `mesabox gc` removes the rest, and so
+does the next `mesabox go` once that time is over.
 A run that is to outlive its job step: mesabox go --detach, then mesabox runs attach in a later one.
 
 On a terminal the first Ctrl-C is the command's own, the second starts the teardown, the third leaves at once and says
