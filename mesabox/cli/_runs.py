@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from typer import Argument
 
 from mesabox.errors import NotFound
-from mesabox.flow.ledger import Run, newest_first, read_run
+from mesabox.flow.record.runs import Run, newest_first, read_run
 from mesabox.switchboard import Switchboard
 
 RunId = Annotated[str, Argument(metavar="RUN", help="The run's id, or `last`.", show_default=False)]

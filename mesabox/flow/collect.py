@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mesabox.clients.base import Change, DiffEntry, RepoHost, TreeEntry
 from mesabox.errors import MesaboxError
-from mesabox.flow.patches import Missing, patch_between_trees, whole_patch
+from mesabox.flow.patch.whole import Missing, patch_between_trees, whole_patch
 from mesabox.flow.services import Services
 from mesabox.flow.settling import head_of, settled, tree_at, with_sizes, written
 from mesabox.wire.mesa import VIRTUAL_ROOT_CHANGE_ID

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from mesabox.clients.base import Change, RepoHost, TreeEntry
 from mesabox.flow import scripts
-from mesabox.flow.asking import ask
+from mesabox.flow.running.asking import ask
 from mesabox.flow.services import Services
 from mesabox.wire.mesa import VIRTUAL_ROOT_CHANGE_ID
 

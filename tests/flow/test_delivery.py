@@ -7,8 +7,8 @@ import pytest
 
 from mesabox.clients.base import Secret
 from mesabox.errors import Failed, NotFound, Unsupported
-from mesabox.flow.command import Command
-from mesabox.flow.secrets import delivered, new_file
+from mesabox.flow.running.command import Command
+from mesabox.flow.running.secrets import delivered, new_file
 from tests.flow.here import Here, HereExecution
 
 VALUES = {"A": Secret("it's\n$x `y` \\"), "B": Secret("second-value")}

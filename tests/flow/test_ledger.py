@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from mesabox.flow.ledger import Ledger, Resource, Where, newest_first, read_run, unsettled
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.runs import Resource, Where, newest_first, read_run, unsettled
 
 WHERE = Where("local", "http://m", "http://s", "my-org")
 
@@ -61,7 +62,7 @@ def test_every_event_has_its_place_in_order(ledger):
 
 def test_a_run_is_alive_as_long_as_its_process(tmp_path):
     code = (
-        "import sys,pathlib; from mesabox.flow.ledger import *;"
+        "import sys,pathlib; from mesabox.flow.record.ledger import *;"
         f"l=Ledger.create(pathlib.Path({str(tmp_path)!r}),'go',Where('local','m','s'));l.making('sprite','x');"
         "print(l.run_id,flush=True);sys.stdin.read()"
     )
@@ -102,7 +103,7 @@ def test_those_who_look_are_not_in_the_way_of_those_who_take(tmp_path):
     with Ledger.create(tmp_path, "go", WHERE) as made:
         folder = made.folder
     code = (
-        "import sys,pathlib; from mesabox.flow.ledger import is_alive;"
+        "import sys,pathlib; from mesabox.flow.record.ledger import is_alive;"
         "folder=pathlib.Path(sys.argv[1]);print(flush=True)\nwhile True: is_alive(folder)"
     )
     looking = [subprocess.Popen([sys.executable, "-c", code, folder], stdout=subprocess.PIPE) for _ in range(3)]

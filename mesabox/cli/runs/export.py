@@ -10,7 +10,7 @@ from typer import Option
 
 from mesabox.cli._runs import RunId, run_called
 from mesabox.errors import UsageProblem
-from mesabox.flow.ledger import NO_RECORD, Run
+from mesabox.flow.record.runs import NO_RECORD, Run
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
 

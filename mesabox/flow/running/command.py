@@ -12,12 +12,13 @@ from mesabox.clients.base import Execution, Secret
 from mesabox.errors import MesaboxError
 from mesabox.flow import scripts
 from mesabox.flow.interrupts import Interrupts
-from mesabox.flow.job import Job, JobSpec, words
-from mesabox.flow.ledger import Ledger, read_run
-from mesabox.flow.recording import Recorded
-from mesabox.flow.secrets import delivered, loading, new_file, remove
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.recording import Recorded
+from mesabox.flow.record.runs import read_run
+from mesabox.flow.running.job import Job, JobSpec, words
+from mesabox.flow.running.secrets import delivered, loading, new_file, remove
+from mesabox.flow.running.terminal import TerminalSession
 from mesabox.flow.services import Services
-from mesabox.flow.terminal import TerminalSession
 from mesabox.wire.execution import ExecRequest
 
 FailedBy = Literal["command", "timeout", "signal", "service", "mesabox"]

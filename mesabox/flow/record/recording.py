@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from mesabox.clients.base import Execution, Output
-from mesabox.flow.ledger import Ledger
+from mesabox.flow.record.ledger import Ledger
 from mesabox.flow.redaction import RedactedStream
 
 _NAMES = {1: "stdout", 2: "stderr"}
