@@ -15,7 +15,8 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,7 +96,7 @@ class Ledger:
         assert lock is not None
         ledger = cls(folder, lock, redactor)
         ledger.write(
-            "start", schema=SCHEMA, kind=kind, cwd=str(Path.cwd()), pid=os.getpid(), where=_where_fields(where), **facts
+            "start", schema=SCHEMA, kind=kind, cwd=str(Path.cwd()), pid=os.getpid(), where=asdict(where), **facts
         )
         return ledger
 
@@ -244,10 +245,15 @@ class Run:
 
 
 def newest_first(runs: Path) -> Iterator[Run]:
-    """Every run on record, read one by one."""
+    """Every run on record, read one by one. The id says the second alone; of runs of one second the start tells."""
     names = (path.name for path in runs.iterdir()) if runs.exists() else ()
-    for name in sorted((name for name in names if not name.startswith(".")), reverse=True):
-        yield read_run(runs / name)
+    ordered = sorted((name for name in names if not name.startswith(".")), reverse=True)
+    for _, of_one_second in groupby(ordered, key=lambda name: name.rpartition("-")[0]):
+        yield from sorted(map(read_run, map(runs.joinpath, of_one_second)), key=_started, reverse=True)
+
+
+def _started(run: Run) -> float:
+    return float(run.start.get("ts", 0.0))
 
 
 def read_run(folder: Path) -> Run:
@@ -264,7 +270,7 @@ def new_run_id() -> str:
 
 
 def _fingerprint(where: Where) -> str:
-    told = json.dumps([str(Path.cwd()), _where_fields(where)])
+    told = json.dumps([str(Path.cwd()), asdict(where)])
     return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
@@ -336,12 +342,3 @@ def _resource(event: Mapping[str, Any]) -> Resource:
 def _same(resource: Resource, event: Mapping[str, Any]) -> bool:
     names = resource.kind == event["kind"] and resource.name == event["name"]
     return names and (not resource.id or not event.get("id") or resource.id == event["id"])
-
-
-def _where_fields(where: Where) -> dict[str, str]:
-    return {
-        "engine": where.engine,
-        "mesa_url": where.mesa_url,
-        "sprites_url": where.sprites_url,
-        "org": where.org,
-    }
