@@ -73,11 +73,18 @@ class Switchboard:
         return other
 
     def detached(self) -> Switchboard:
-        """The same for a process that nobody listens to; events go on to their file."""
+        """The same for a process that was forked off, which nobody listens to; events go on to their file."""
         other = Switchboard(self.streams.unheard(), replace(self.manner, quiet=True), self._flags, self.redactor)
         other.command = self.command
-        other.__dict__.update({name: self.__dict__[name] for name in ("events",) if name in self.__dict__})
+        if (events := self.__dict__.get("events")) is not None:
+            events.go_on_in_child()
+            other.__dict__["events"] = events
         return other
+
+    def before_fork(self) -> None:
+        """What was told is out, and no thread is in the middle of something."""
+        if (events := self.__dict__.get("events")) is not None:
+            events.written()
 
     def forget_events(self) -> None:
         """Somebody else tells them from here on."""

@@ -15,6 +15,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ class Ledger:
         assert lock is not None
         ledger = cls(folder, lock, redactor)
         ledger.write(
-            "start", schema=SCHEMA, kind=kind, cwd=str(Path.cwd()), pid=os.getpid(), where=_where_fields(where), **facts
+            "start", schema=SCHEMA, kind=kind, cwd=str(Path.cwd()), pid=os.getpid(), where=asdict(where), **facts
         )
         return ledger
 
@@ -152,7 +153,7 @@ def new_run_id() -> str:
 
 
 def _fingerprint(where: Where) -> str:
-    told = json.dumps([str(Path.cwd()), _where_fields(where)])
+    told = json.dumps([str(Path.cwd()), asdict(where)])
     return hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
@@ -176,12 +177,3 @@ def _take_lock(folder: Path) -> int | None:
             if is_alive(folder):  # in earnest; else it was somebody who looks, as is done here, for a moment
                 os.close(lock)
                 return None
-
-
-def _where_fields(where: Where) -> dict[str, str]:
-    return {
-        "engine": where.engine,
-        "mesa_url": where.mesa_url,
-        "sprites_url": where.sprites_url,
-        "org": where.org,
-    }

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -129,10 +130,15 @@ class Run:
 
 
 def newest_first(runs: Path) -> Iterator[Run]:
-    """Every run on record, read one by one."""
+    """Every run on record, read one by one. The id says the second alone; of runs of one second the start tells."""
     names = (path.name for path in runs.iterdir()) if runs.exists() else ()
-    for name in sorted((name for name in names if not name.startswith(".")), reverse=True):
-        yield read_run(runs / name)
+    ordered = sorted((name for name in names if not name.startswith(".")), reverse=True)
+    for _, of_one_second in groupby(ordered, key=lambda name: name.rpartition("-")[0]):
+        yield from sorted(map(read_run, map(runs.joinpath, of_one_second)), key=_started, reverse=True)
+
+
+def _started(run: Run) -> float:
+    return float(run.start.get("ts", 0.0))
 
 
 def unsettled(runs: Path) -> Iterator[Run]:
