@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # every one of these is imported by the function that needs i
     from mesabox.config.paths import Paths
     from mesabox.config.settings import Settings
     from mesabox.config.stored import Stored
-    from mesabox.flow.ledger import Where
+    from mesabox.flow.record.runs import Where
     from mesabox.flow.services import Services as FlowServices
     from mesabox.ui.events import EventLog
     from mesabox.ui.progress import Progress
@@ -73,11 +73,18 @@ class Switchboard:
         return other
 
     def detached(self) -> Switchboard:
-        """The same for a process that nobody listens to; events go on to their file."""
+        """The same for a process that was forked off, which nobody listens to; events go on to their file."""
         other = Switchboard(self.streams.unheard(), replace(self.manner, quiet=True), self._flags, self.redactor)
         other.command = self.command
-        other.__dict__.update({name: self.__dict__[name] for name in ("events",) if name in self.__dict__})
+        if (events := self.__dict__.get("events")) is not None:
+            events.go_on_in_child()
+            other.__dict__["events"] = events
         return other
+
+    def before_fork(self) -> None:
+        """What was told is out, and no thread is in the middle of something."""
+        if (events := self.__dict__.get("events")) is not None:
+            events.written()
 
     def forget_events(self) -> None:
         """Somebody else tells them from here on."""
@@ -218,7 +225,7 @@ class Switchboard:
             self.streams.stderr.talk(f"warning: {self.manner.events} lacks events: {events.broken.strerror}")
 
     def _events_to(self, file: str | None) -> EventLog:
-        from mesabox.flow.ledger import new_run_id
+        from mesabox.flow.record.ledger import new_run_id
         from mesabox.ui.events import EventLog, event_file
 
         sinks = [self.streams.stdout] if self.manner.ndjson else []
@@ -237,7 +244,7 @@ class Switchboard:
 
     async def _local(self, choice: EngineChoice) -> Services:
         from mesabox.config.credentials import Credentials
-        from mesabox.flow.ledger import Where
+        from mesabox.flow.record.runs import Where
 
         endpoint, _ = await self.engine.ensure()
         walls = "" if endpoint.isolated else "; WITHOUT ISOLATION: commands are plain processes of this machine"
@@ -248,7 +255,7 @@ class Switchboard:
         return Services(self._reached(where, own), choice, endpoint.isolated)
 
     def _cloud(self, choice: EngineChoice) -> Services:
-        from mesabox.flow.ledger import Where
+        from mesabox.flow.record.runs import Where
 
         settings = self.settings
         self.reporter.note(f"engine: cloud ({choice.why})")

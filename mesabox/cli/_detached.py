@@ -24,9 +24,10 @@ _BEGUN = b"begun "
 def detach(board: Switchboard, begin: Begin) -> str:
     """The run's id, once it is on record; raises what kept it from there.
 
-    By fork, before there is a thread or a loop: what was read from stdin (secrets) goes along in memory, and nothing
-    of it shows in an argv or an environment.
+    By fork, before there is a loop, or a thread that matters: what was read from stdin (secrets) goes along in memory,
+    and nothing of it shows in an argv or an environment.
     """
+    board.before_fork()
     heard, told = os.pipe()
     if (child := os.fork()) == 0:
         os.close(heard)
@@ -75,8 +76,9 @@ def _run(board: Switchboard, begin: Begin, told: int) -> NoReturn:
             error = _as_error(quiet, failure)
             service = isinstance(error, ServiceError | TryLater | OutcomeUnknown)
             result = Result(error=error, exit_code=_exit_code(error), failed_by="service" if service else "mesabox")
-            answer(_words(error))
         quiet.tell_end(result)
+        if result.error is not None:
+            answer(_words(result.error))
     finally:
         os._exit(0)
 

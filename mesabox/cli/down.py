@@ -1,8 +1,8 @@
 """Undo what runs and step commands made: the sprite, its mounts, the keys.
 
-With a run's id: all that the run made; one that is still going is ended first. With a sprite's name: the sprite, and the
-keys minted for its mounts. With neither: what this folder's last unfinished run made. Repos hold work and stay, unless
---repos says otherwise.
+With a run's id: all that the run made; one that is still going is ended first. With a sprite's name: the sprite, and
+the keys minted for its mounts. With neither: what this folder's last unfinished run made. Repos hold work and stay,
+unless --repos says otherwise.
 """
 
 from dataclasses import replace

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from mesabox.clients.base import Change, DiffEntry, RepoHost, TreeEntry
 from mesabox.errors import Failed, MesaboxError
-from mesabox.flow.ledger import Ledger
-from mesabox.flow.patches import Missing, patch_between_trees, whole_patch
+from mesabox.flow.patch.whole import Missing, patch_between_trees, whole_patch
+from mesabox.flow.record.ledger import Ledger
 from mesabox.flow.services import Services
 from mesabox.flow.settling import settled_mount, tree_at
 from mesabox.wire.mesa import VIRTUAL_ROOT_CHANGE_ID

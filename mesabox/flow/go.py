@@ -5,17 +5,19 @@ from dataclasses import dataclass, field, replace
 
 from mesabox.clients.base import Key, Repo
 from mesabox.errors import ExitCode, MesaboxError
-from mesabox.flow import job, steps
-from mesabox.flow.applying import Applied, apply_patch
+from mesabox.flow import steps
 from mesabox.flow.collect import Base, Changes, collect, note_base
-from mesabox.flow.command import Console, FailedBy, Kept, run_command
 from mesabox.flow.earlier import Earlier, base_facts, is_no_credential
 from mesabox.flow.interrupts import Interrupts
-from mesabox.flow.ledger import Ledger, Resource, read_run
+from mesabox.flow.patch.applying import Applied, apply_patch
 from mesabox.flow.phases import Phases
 from mesabox.flow.plan import Plan
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.runs import Resource, read_run
 from mesabox.flow.reporter import Reporter
-from mesabox.flow.seeding import seed
+from mesabox.flow.running import job
+from mesabox.flow.running.command import Console, FailedBy, Kept, run_command
+from mesabox.flow.seed.seeding import seed
 from mesabox.flow.services import Services
 from mesabox.flow.undo import Undone, take_down, undoable
 

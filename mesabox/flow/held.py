@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from mesabox.clients.base import TreeEntry
 from mesabox.errors import Failed
 from mesabox.flow import scripts
-from mesabox.flow.asking import ask
+from mesabox.flow.running.asking import ask
 from mesabox.flow.services import Services
 from mesabox.wire.mesa_ignore import BUILT_IN, Rules, is_ignored, parse_rules
 from mesabox.wire.mesa_paths import can_hold

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mesabox.errors import MesaboxError, TryLater
-from mesabox.flow.ledger import Ledger, Resource, Run, Where, is_alive, newest_first, read_run, unsettled
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.runs import Resource, Run, Where, is_alive, newest_first, read_run, unsettled
 from mesabox.flow.services import Services
 from mesabox.flow.undo import Undone, take_down, undoable
 

@@ -197,6 +197,27 @@ exec "$@"
 A folder that is left where a mount was is no mount: what is written there would be saved nowhere.
 """
 
+LIMITED = """fraction=$1 whole=$2; shift 2
+command -v setsid >/dev/null 2>&1 || setsid() { "$@"; }
+(setsid sh -c '
+  sleep "$1"
+  while [ "$2" -gt 0 ]; do
+    [ -d "/proc/$0" ] || exit
+    sleep 1
+    set -- "$1" "$(($2 - 1))"
+  done
+  for name in TERM KILL; do
+    kill -s "$name" -- "-$0" 2>/dev/null || kill -s "$name" "$0"
+    sleep 2
+  done
+' "$$" "$fraction" "$whole" </dev/null >/dev/null 2>&1 &)
+exec "$@"
+"""
+"""argv: the fraction of the limit, in seconds; the whole seconds; the rest is the command, which this becomes.
+
+timeout(1) would do but for signals: it takes those of its group as its own, and ends a command that handles them.
+"""
+
 TAKE_SECRETS = """set -uC
 umask 077
 [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && [ -w /dev/shm ] || exit 76

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from mesabox.clients.base import Bookmark, Key, Repo, RepoHost, Sprite
 from mesabox.errors import Conflict, Failed, NotFound, OutcomeUnknown, Unsupported
-from mesabox.flow import job, scripts
-from mesabox.flow.asking import ask
-from mesabox.flow.ledger import Ledger, Resource
+from mesabox.flow import scripts
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.runs import Resource
+from mesabox.flow.running import job
+from mesabox.flow.running.asking import ask
 from mesabox.flow.services import Services
 
 LABEL = "mesabox"

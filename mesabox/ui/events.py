@@ -59,6 +59,10 @@ class EventLog:
         """Whether all that was told is out."""
         return self._lines.written(within)
 
+    def go_on_in_child(self) -> None:
+        """In a process that was forked off, which tells the rest. All of before is to be ``written``."""
+        self._lines.begin()
+
     def recorded(self, type: str, fields: Mapping[str, Any]) -> None:
         """What the run's record was told, but for what is told here already."""
         if type not in _TOLD_BY_OTHERS:

@@ -18,6 +18,10 @@ class Lines:
         self._sinks = list(sinks)
         self._waiting: deque[str] = deque()
         self._under_way = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Again in a process that was forked off: threads do not come along, and what they held stays held."""
         self._moved = threading.Condition()
         threading.Thread(target=self._write_all, name="lines", daemon=True).start()
 

@@ -24,7 +24,7 @@ from mesabox.clients.base import (
 )
 from mesabox.config.credentials import EngineChoice
 from mesabox.errors import Conflict, NotFound
-from mesabox.flow.ledger import Where
+from mesabox.flow.record.runs import Where
 from mesabox.flow.services import Services as FlowServices
 from mesabox.switchboard import Services, Switchboard
 from mesabox.ui.streams import Streams

@@ -7,7 +7,7 @@ from mesabox.cli._vocabulary import places
 from tests import schemas
 
 ALWAYS = {"schema", "command", "status", "exit_code", "data", "error"}
-RUNNERS = {"go", "run", "sh"}
+RUNNERS = {"go", "run", "sh", "runs attach", "runs rerun"}
 
 WORKING = [
     ("repo create", ["new"]),
@@ -41,6 +41,14 @@ WORKING = [
 ]
 
 FAILING = [
+    ("runs attach", ["gone"], 125, "run_not_found"),
+    ("runs rerun", ["gone"], 125, "run_not_found"),
+    ("runs logs", ["gone"], 3, "run_not_found"),
+    ("runs logs", ["gone", "--stream", "both-of-them"], 2, "usage"),
+    ("go", ["--resume", "gone"], 125, "run_not_found"),
+    ("go", ["--apply"], 2, "usage"),
+    ("go", ["--from", "/no/such/folder"], 2, "usage"),
+    ("go", ["--dry-run"], 2, "usage"),
     ("repo show", ["gone"], 3, "not_found"),
     ("repo create", ["notes"], 5, "conflict"),
     ("repo create", ["a/b"], 2, "usage"),
@@ -118,7 +126,8 @@ def test_quiet_is_values_without_talk(mesabox, command, words):
 
 @pytest.mark.parametrize("command", sorted(RUNNERS))
 def test_what_runs_a_command_says_who_failed(mesabox, command):
-    answer = mesabox(command, "gone" if command != "go" else "--sprite=gone", "--json", "--no-such-flag")
+    name = "gone" if command != "go" else "--sprite=gone"
+    answer = mesabox(*command.split(), name, "--json", "--no-such-flag")
     assert answer.code == 2 and answer.envelope["failed_by"] is None
 
 
@@ -129,17 +138,17 @@ def test_every_command_has_a_schema():
     )
 
 
-@pytest.mark.parametrize("command", ["go", "run"])
+@pytest.mark.parametrize("command", ["go", "run", "runs rerun"])
 def test_words_that_do_not_fit_are_events_too(mesabox, command):
-    found = schemas.events(mesabox(command, "--no-such-flag", "--ndjson").out)
+    found = schemas.events(mesabox(*command.split(), "--no-such-flag", "--ndjson").out)
     assert [event["type"] for event in found] == ["start", "end"]
     assert (found[0]["command"], found[1]["exit_code"], found[1]["error"]["code"]) == (command, 2, "usage")
-    assert mesabox(command, "x", "--", "--ndjson", "--no-such-flag").out == ""
+    assert mesabox(*command.split(), "x", "--", "--ndjson", "--no-such-flag").out == ""
 
 
-@pytest.mark.parametrize("command", ["go", "run"])
+@pytest.mark.parametrize("command", ["go", "run", "runs rerun"])
 def test_one_object_or_one_a_line(mesabox, command):
-    answer = mesabox(command, "--json", "--ndjson", "x", "--", "true")
+    answer = mesabox(*command.split(), "--json", "--ndjson", "x", "--", "true")
     assert answer.code == 2 and answer.envelope["error"]["code"] == "usage"
 
 

@@ -128,7 +128,7 @@ class FakeSandboxes:
         del self.world.sprites[name]
 
     def execute(self, sprite: str, request: ExecRequest, *, tail: float = 0.0) -> "FakeExecution":
-        """A job of ``inside/job.sh``, or a script that is asked (``flow/asking.py``)."""
+        """A job of ``inside/job.sh``, or a script that is asked (``flow/running/asking.py``)."""
         if "start" in request.argv:
             self.world.asked("execute")
             return FakeExecution(self._job(request.argv[6].encode()), self.world.exit_code)

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from mesabox.errors import Failed, OutcomeUnknown, TryLater
-from mesabox.flow.asking import ask
+from mesabox.flow.running.asking import ask
 from tests.flow.here import Here
 
 

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from mesabox.flow.command import Command
 from mesabox.flow.go import Go
 from mesabox.flow.interrupts import Interrupts
-from mesabox.flow.ledger import Ledger, Where, read_run
 from mesabox.flow.leftovers import abandoned, of_run, remove
 from mesabox.flow.plan import Plan
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.runs import Where, read_run
 from mesabox.flow.reporter import SilentReporter
+from mesabox.flow.running.command import Command
 from mesabox.flow.services import Services
 from tests.flow.services import FOLDER, FakeRepos, FakeSandboxes, World
 

@@ -9,9 +9,9 @@ import subprocess
 import pytest
 
 from mesabox.errors import Failed, NotFound, OutcomeUnknown, TryLater
-from mesabox.flow import job
-from mesabox.flow.job import Job, JobSpec, install
-from mesabox.flow.marks import Marks
+from mesabox.flow.running import job
+from mesabox.flow.running.job import Job, JobSpec, install
+from mesabox.flow.running.marks import Marks
 from tests.flow.here import Here
 
 SHELLS = [name for name in ("dash", "bash", "busybox") if shutil.which(name)]

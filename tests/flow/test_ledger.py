@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from mesabox.flow.ledger import Ledger, Resource, Where, newest_first, read_run, unsettled
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.runs import Resource, Where, is_alive, newest_first, read_run, unsettled
 
 WHERE = Where("local", "http://m", "http://s", "my-org")
 
@@ -61,7 +62,7 @@ def test_every_event_has_its_place_in_order(ledger):
 
 def test_a_run_is_alive_as_long_as_its_process(tmp_path):
     code = (
-        "import sys,pathlib; from mesabox.flow.ledger import *;"
+        "import sys,pathlib; from mesabox.flow.record.ledger import *;"
         f"l=Ledger.create(pathlib.Path({str(tmp_path)!r}),'go',Where('local','m','s'));l.making('sprite','x');"
         "print(l.run_id,flush=True);sys.stdin.read()"
     )
@@ -102,7 +103,7 @@ def test_those_who_look_are_not_in_the_way_of_those_who_take(tmp_path):
     with Ledger.create(tmp_path, "go", WHERE) as made:
         folder = made.folder
     code = (
-        "import sys,pathlib; from mesabox.flow.ledger import is_alive;"
+        "import sys,pathlib; from mesabox.flow.record.ledger import is_alive;"
         "folder=pathlib.Path(sys.argv[1]);print(flush=True)\nwhile True: is_alive(folder)"
     )
     looking = [subprocess.Popen([sys.executable, "-c", code, folder], stdout=subprocess.PIPE) for _ in range(3)]
@@ -153,3 +154,37 @@ def test_output_that_a_kill_left_without_its_event_comes_again(tmp_path):
     with Ledger.reopen(ledger.folder) as again:
         again.output("stdout", b"two", 6)
     assert (ledger.folder / "stdout").read_bytes() == b"onetwo"
+
+
+def test_runs_of_one_second_are_in_the_order_of_their_starts(tmp_path):
+    ids = [f"261123-151544-{tail}" for tail in ("zzzz", "aaaa", "mmmm")]
+    for run_id in ids:
+        Ledger.create(tmp_path, "go", WHERE, run_id=run_id).close()
+    Ledger.create(tmp_path, "go", WHERE, run_id="261123-151543-yyyy").close()
+    assert [run.id for run in newest_first(tmp_path)] == [*reversed(ids), "261123-151543-yyyy"]
+
+
+def test_a_line_that_lacks_its_end_alone_keeps_its_number(tmp_path):
+    with Ledger.create(tmp_path, "go", WHERE) as made:
+        made.write("phase", name="x")
+    with (made.folder / "events.ndjson").open("rb+") as file:
+        file.truncate(file.seek(0, 2) - 1)
+    with Ledger.reopen(made.folder) as again:
+        again.write("phase", name="y")
+    assert [event["seq"] for event in read_run(made.folder).events] == [1, 2, 3]
+
+
+def test_a_run_that_ends_while_it_is_looked_at_is_not_cut_off(tmp_path, monkeypatch):
+    """Its process is looked for before its record is read."""
+    ledger = Ledger.create(tmp_path, "go", WHERE)
+    looked = is_alive
+
+    def ends_afterwards(folder):
+        alive = looked(folder)
+        ledger.write("end", exit_code=0)
+        return alive
+
+    monkeypatch.setattr("mesabox.flow.record.runs.is_alive", ends_afterwards)
+    run = read_run(ledger.folder)
+    ledger.close()
+    assert run.alive and run.end["exit_code"] == 0

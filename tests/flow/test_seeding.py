@@ -9,12 +9,12 @@ import pytest
 
 from mesabox.clients.base import Bookmark, Change, TreeEntry
 from mesabox.errors import Failed, NotFound, ServiceError
-from mesabox.flow import seeding
-from mesabox.flow.ledger import Where
-from mesabox.flow.patch_writing import blob_oid
-from mesabox.flow.seeding import seed
+from mesabox.flow.patch.writing import blob_oid
+from mesabox.flow.record.runs import Where
+from mesabox.flow.seed import seeding
+from mesabox.flow.seed.seeding import seed
+from mesabox.flow.seed.source import read_source
 from mesabox.flow.services import Services
-from mesabox.flow.source import read_source
 from tests.flow import trees
 from tests.flow.here import Here
 from tests.flow.services import NOW

@@ -14,10 +14,10 @@ from mesabox.clients.sprites.client import SpritesClient, SpritesToken
 from mesabox.clients.transport import Transport
 from mesabox.errors import Failed
 from mesabox.flow.collect import collect, note_base
-from mesabox.flow.ledger import Where
-from mesabox.flow.seeding import seed
+from mesabox.flow.record.runs import Where
+from mesabox.flow.seed.seeding import seed
+from mesabox.flow.seed.source import read_source
 from mesabox.flow.services import Services
-from mesabox.flow.source import read_source
 from tests.flow import trees
 
 MAKE = r"""

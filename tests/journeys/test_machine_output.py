@@ -144,7 +144,9 @@ EVERY_STEP = (
     "sprite up every|sprite list|sprite show every|mount every --repo every|"
     "run every --repo every -- sh -c 'echo x > file'|run every -- printf '\\377'|sh every --no-tty|unmount every|"
     "repo log every|repo diff every|repo diff every --stat|repo cat every file|key mint --repo every|key list --all|"
-    "sprite checkpoint create every --comment c|sprite checkpoint list every|go --repo every -- touch other|"
+    "sprite checkpoint create every --comment c|sprite checkpoint list every|go --dry-run --repo every -- touch other|"
+    "run every --detach -- sh -c 'echo x'|runs attach last|go --detach --repo every -- touch other|runs attach last|"
+    "runs rerun last|go --repo every --sprite every -- touch other|"
     "runs list|runs show last|runs logs last|runs diff last|runs diff last --stat|runs apply last --dry-run|"
     "runs apply last|runs export last -o run.tgz|config show|config path|down every|gc|repo delete every --yes"
 )

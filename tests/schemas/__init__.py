@@ -1,4 +1,4 @@
-"""The schemas that every machine output is held against: the envelope, each command's data, events."""
+"""The schemas that every machine output is held against: the envelope, each command's data, events, a run's record."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ def _schema(name):
     return json.loads((_FOLDER / f"{name}.json").read_text())
 
 
-_ENVELOPE, _EVENT = (Draft202012Validator(_schema(name)) for name in ("envelope", "event"))
+_ENVELOPE, _EVENT, _RECORDED = (Draft202012Validator(_schema(name)) for name in ("envelope", "event", "recorded"))
 _DATA = _schema("data")
 COMMANDS = _DATA["commands"]
 """A command without an entry here has no contract yet."""
@@ -36,4 +36,14 @@ def events(text):
     assert len({event["run_id"] for event in found}) == 1
     assert (found[0]["type"], found[-1]["type"]) == ("start", "end")
     assert sorted(event["ts"] for event in found) == [event["ts"] for event in found]
+    return found
+
+
+def recorded(text):
+    """The lines of ``runs logs --ndjson``, which are a run's record: numbered in order, from ``start`` on."""
+    found = [json.loads(line) for line in text.splitlines()]
+    for event in found:
+        _RECORDED.validate(event)
+    assert found[0]["type"] == "start" and len({event["run_id"] for event in found}) == 1
+    assert [event["seq"] for event in found] == sorted({event["seq"] for event in found})
     return found

@@ -17,9 +17,9 @@ from pathlib import Path
 from mesabox.clients.base import Execution, Output, SandboxHost
 from mesabox.errors import Failed, MesaboxError, OutcomeUnknown, TryLater
 from mesabox.flow import scripts
-from mesabox.flow.asking import ask
-from mesabox.flow.input import Input
-from mesabox.flow.marks import Marks
+from mesabox.flow.running.asking import ask
+from mesabox.flow.running.input import Input
+from mesabox.flow.running.marks import Marks
 from mesabox.wire.execution import ExecRequest
 
 STDOUT, STDERR = 1, 2

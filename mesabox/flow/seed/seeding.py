@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from mesabox.clients.base import Execution, TreeEntry
 from mesabox.errors import Failed, MesaboxError
 from mesabox.flow import scripts
-from mesabox.flow.archive import opened, tar_of
-from mesabox.flow.asking import ask
-from mesabox.flow.patch_writing import blob_oid
+from mesabox.flow.patch.writing import blob_oid
+from mesabox.flow.running.asking import ask
+from mesabox.flow.seed.archive import opened, tar_of
+from mesabox.flow.seed.source import Source, SourceFile
 from mesabox.flow.services import Services
 from mesabox.flow.settling import Tree, head_of, settled, tree_at
-from mesabox.flow.source import Source, SourceFile
 from mesabox.wire.execution import ExecRequest
 
 _REMOVE_LIMIT = 120.0
