@@ -14,7 +14,8 @@ SECONDS = int(os.environ.get("MESABOX_DETACH_SECONDS", "3"))
 LINES = SECONDS * 10
 WANTED = b"".join(b"line %d\n" % number for number in range(1, LINES + 1))
 SCRIPT = f"""
-i=0; while [ $i -lt {LINES} ]; do i=$((i+1)); echo line $i; sleep 0.09; done; cat /proc/sys/kernel/random/uuid > made; echo e >&2; exit 3
+i=0; while [ $i -lt {LINES} ]; do i=$((i+1)); echo line $i; sleep 0.09; done
+cat /proc/sys/kernel/random/uuid > made; echo e >&2; exit 3
 """
 
 
