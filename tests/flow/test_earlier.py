@@ -236,6 +236,17 @@ async def test_one_that_a_signal_ended_is_begun_again(stage):
         assert Earlier(read_run(ledger.folder)).place is None
 
 
+@pytest.mark.parametrize("at", ["output", "written"])
+async def test_another_command_is_begun_whatever_became_of_the_first(stage, at):
+    await stage.killed(at)
+    with Ledger.reopen(stage.runs / stage.run_id) as ledger:
+        ledger.write("resumed", pid=1)
+        plan = Plan(Command(("make", "check"), timeout=60.0), repo="work")
+        outcome = await stage._whole(plan, ledger, Earlier(read_run(ledger.folder), other_command=True))
+    assert outcome.exit_code == 0 and stage.nothing_is_left()
+    assert stage.sandboxes.jobs[-1][:2] == ("start", f"{stage.run_id}-2")
+
+
 async def test_one_that_was_lost_is_followed(stage):
     with Ledger.create(stage.runs, "go", WHERE) as ledger:
         ledger.write("command", place="p", sprite="s", tty=False, stdin=True)
