@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from tests.journeys.screen import CTRL_C, Screen
+
 SECONDS = int(os.environ.get("MESABOX_DETACH_SECONDS", "3"))
 """How long a command prints; MESABOX_DETACH_SECONDS=30 by hand."""
 LINES = SECONDS * 10
@@ -71,6 +73,19 @@ def test_one_who_left_is_told_where_to_go_on(mesabox, number):
     rest = mesabox("runs", "attach", *last, ok=False)
     assert rest.returncode == 3 and begun + more + rest.stdout == WANTED
     finished(mesabox, run_id)
+
+
+def test_on_a_terminal_ctrl_backslash_leaves_it_and_ctrl_c_goes_to_it(mesabox):
+    script = "trap 'echo caught; exit 5' INT; i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.1; done"
+    run_id = mesabox.value("go", "--detach", "--repo", "detach-keys", "--", "sh", "-c", script)
+    with Screen(mesabox, "runs", "attach", run_id) as screen:
+        screen.until(b"tick 3").type(b"\x1c")
+        assert screen.ended() == 0 and screen.as_before
+        assert b"left it running. Go on watching: mesabox runs attach" in screen.shown
+    assert mesabox.json("runs", "show", run_id)["data"]["state"] == "running"
+    with Screen(mesabox, "runs", "attach", run_id) as screen:
+        screen.until(b"tick 3").type(CTRL_C)
+        assert screen.ended() == 130 and screen.as_before and b"caught" in screen.shown
 
 
 def test_ctrl_c_goes_to_the_run(mesabox):
