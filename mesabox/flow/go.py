@@ -192,7 +192,9 @@ class Go:
         repo, bookmark = self.plan.repo, self.outcome.bookmark
         async with self.phases.phase("seed") as phase:
             source, sprite, folder = self.plan.source, self.outcome.sprite, self.outcome.folder
-            seeded = await seed(self.services, sprite, folder, source, repo=repo, bookmark=bookmark)
+            seeded = await seed(
+                self.services, sprite, folder, source, repo=repo, bookmark=bookmark, run=self.ledger.run_id
+            )
             if seeded.not_kept:
                 self.reporter.warning(f"Mesa keeps no copy of {', '.join(seeded.not_kept[:5])}")
             phase.detail = f"{seeded.sent} files sent, {seeded.removed} removed, {seeded.unchanged} there already"
@@ -244,37 +246,36 @@ class Go:
             return
         limit = _CANCELLED_LIMIT if self.interrupts.received else _COLLECT_LIMIT
         try:
-            async with self.phases.phase("collect") as phase, asyncio.timeout(limit):
+            async with self.phases.phase("collect") as phase:
                 changes = await collect(
-                    self.services, self.plan.repo, self.base, sprite=self.outcome.sprite, folder=self.outcome.folder
+                    self.services,
+                    self.plan.repo,
+                    self.base,
+                    sprite=self.outcome.sprite,
+                    folder=self.outcome.folder,
+                    run=self.ledger.run_id,
+                    limit=limit,
                 )
                 phase.detail = f"{len(changes.entries)} changed" if changes.entries else "nothing changed"
         except (MesaboxError, TimeoutError) as error:
             self._not_collected(error)
             return
         self.outcome.changes = changes
-        self._record_changes(changes)
+        changes.put_on_record(self.ledger)
+        if (problem := changes.incomplete) is not None:
+            self.reporter.warning(f"{problem.what}: {problem.why}")
+            if self.outcome.exit_code == 0:
+                self._not_well(problem)
 
     def _not_collected(self, error: Exception) -> None:
         why = str(error) or "it took too long"
         problem = MesaboxError("what the run changed could not be read", why=why, code="collect_failed")
         self.reporter.warning(f"{problem.what}: {why}")
+        self._not_well(problem)
+
+    def _not_well(self, problem: MesaboxError) -> None:
         if self.outcome.error is None and not self.interrupts.received:
             self._failed(problem)
-
-    def _record_changes(self, changes: Changes) -> None:
-        if changes.patch is not None:
-            patch = self.ledger.folder / "changes.patch"
-            patch.touch(mode=0o600)
-            patch.write_bytes(changes.patch)
-        self.ledger.write(
-            "changes",
-            change_id=changes.change_id,
-            commit_oid=changes.commit_oid,
-            base_commit_oid=changes.base_commit_oid,
-            files=[{"path": entry.path, "status": entry.status} for entry in changes.entries],
-            missing=[{"path": one.path, "why": one.why} for one in changes.missing],
-        )
 
     async def tear_down(self) -> None:
         """What this run made, by its record. With ``--keep`` the sprite stays; the key only for one who resumes."""

@@ -195,7 +195,8 @@ async def mount_repos(
     form = "again" if key is None else "key" if key.revocable else "token"
     secret = key.secret.reveal() + "\n" if key and key.secret else ""
     pins = ",".join(f"{org}/{repo}=bookmark:{bookmark}" for repo, bookmark in bookmarks)
-    words = scripts.sh(scripts.MOUNT, org, form, pins, "home" if lasting else "memory", *repos)
+    place = "home" if lasting else "memory"
+    words = scripts.sh(scripts.MOUNT, org, form, pins, place, ledger.run_id, *repos)
     ledger.making("mount", sprite, sprite=sprite, repos=list(repos))
     done = await ask(services.sandboxes, sprite, words, stdin=secret.encode(), timeout=_MOUNT_LIMIT)
     if done.exit_code != 0:

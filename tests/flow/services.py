@@ -127,7 +127,7 @@ class FakeSandboxes:
             raise NotFound(name)
         del self.world.sprites[name]
 
-    def execute(self, sprite: str, request: ExecRequest) -> "FakeExecution":
+    def execute(self, sprite: str, request: ExecRequest, *, tail: float = 0.0) -> "FakeExecution":
         """A job of ``inside/job.sh``, or a script that is asked (``flow/running/asking.py``)."""
         if "start" in request.argv:
             self.world.asked("execute")

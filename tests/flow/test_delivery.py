@@ -21,7 +21,7 @@ class Sandboxes(Here):
         super().__init__(home)
         self.answer = answer
 
-    def execute(self, sprite, request):
+    def execute(self, sprite, request, *, tail=0.0):
         if self.answer is not None:
             self.inputs.append(bytearray())
             said = f"echo '{request.argv[3]}{self.answer}'"

@@ -25,6 +25,8 @@ FailedBy = Literal["command", "timeout", "signal", "service", "mesabox"]
 _KILL_AFTER = 2
 _KILL_SECONDS = 1.5
 _MARGIN = 10.0
+_TAIL = 0.05
+"""Only such a command's output would be lost for good: a job knows how much there is, and asks again."""
 
 
 class Console(Protocol):
@@ -174,7 +176,7 @@ def _execution(
         request, place = (command.request(), None) if kept is None else (command.on_terminal(kept.place), kept.place)
         return TerminalSession(sandboxes, sprite, request, place=place, tell=kept.tell if kept else _unheard)
     if kept is None:
-        return sandboxes.execute(sprite, command.request())
+        return sandboxes.execute(sprite, command.request(), tail=_TAIL)
     spec = replace(command, stdin=command.stdin or kept.takes_input).job(kept.place)
     return Job(sandboxes, sprite, spec, started=not kept.may_begin, offsets=offsets, tell=kept.tell)
 

@@ -65,9 +65,18 @@ class _Work:
 
 
 async def seed(
-    services: Services, sprite: str, folder: str, source: Source, *, repo: str, bookmark: str, limit: float = 600.0
+    services: Services,
+    sprite: str,
+    folder: str,
+    source: Source,
+    *,
+    repo: str,
+    bookmark: str,
+    run: str,
+    limit: float = 600.0,
 ) -> Seeded:
-    """folder: the writable mount of ``repo`` at ``bookmark`` in the sprite. limit: seconds for the sending.
+    """folder: the writable mount of ``repo`` at ``bookmark`` in the sprite, made by ``run``. limit: seconds for the
+    sending.
 
     Returns when Mesa has all of it. An error names the step that it stopped at; what was done by then stays.
     """
@@ -79,7 +88,7 @@ async def seed(
         await _remove(services, sprite, folder, work)
     with _step(source, "sending its files"):
         if work.send:
-            await asyncio.wait_for(_send(services, sprite, folder, source, work.send), limit)
+            await asyncio.wait_for(_send(services, sprite, folder, run, source, work.send), limit)
     with _step(source, "waiting until Mesa has them"):
         await _wait(services, repo, bookmark, before, work)
     with _step(source, "telling Mesa of files that are tracked though ignored"):
@@ -141,8 +150,10 @@ async def _remove(services: Services, sprite: str, folder: str, work: _Work) -> 
             raise Failed("files in the mount cannot be removed", why=_why(done.stderr, done.exit_code))
 
 
-async def _send(services: Services, sprite: str, folder: str, source: Source, files: Sequence[SourceFile]) -> None:
-    request = ExecRequest(argv=tuple(scripts.sh(scripts.UNPACK, folder)), stdin=True)
+async def _send(
+    services: Services, sprite: str, folder: str, run: str, source: Source, files: Sequence[SourceFile]
+) -> None:
+    request = ExecRequest(argv=tuple(scripts.sh(scripts.UNPACK, folder, run)), stdin=True)
     said = bytearray()
     async with services.sandboxes.execute(sprite, request) as execution:
         feeding = asyncio.create_task(_feed(execution, tar_of(source, files)))

@@ -250,7 +250,7 @@ case $verb in
 follow) mark=$1; shift; exec 6<&0; follow "$@" ;;
 feed) mark=$1; feed ;;
 signal) await pid 500; send "$1" ;;
-forget) rm -rf "$place" ;;
+forget) rm -rf "$place" "$place.mounted" ;;
 start | run | limit | become | tty | ended) "$verb" "$@" ;;
 esac
 # whole
