@@ -86,6 +86,9 @@ class Unsupported(MesaboxError):
 
 
 class TryLater(MesaboxError):
+    """after: the seconds that a service asked for."""
+
+    after: float | None = None
     exit_code = ExitCode.TRY_LATER
     default_code = "try_later"
     default_retryable = True

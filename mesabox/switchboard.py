@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # every one of these is imported by the function that needs i
     from mesabox.config.paths import Paths
     from mesabox.config.settings import Settings
     from mesabox.config.stored import Stored
-    from mesabox.flow.ledger import Where
+    from mesabox.flow.record.runs import Where
     from mesabox.flow.services import Services as FlowServices
     from mesabox.ui.events import EventLog
     from mesabox.ui.progress import Progress
@@ -225,7 +225,7 @@ class Switchboard:
             self.streams.stderr.talk(f"warning: {self.manner.events} lacks events: {events.broken.strerror}")
 
     def _events_to(self, file: str | None) -> EventLog:
-        from mesabox.flow.ledger import new_run_id
+        from mesabox.flow.record.ledger import new_run_id
         from mesabox.ui.events import EventLog, event_file
 
         sinks = [self.streams.stdout] if self.manner.ndjson else []
@@ -244,7 +244,7 @@ class Switchboard:
 
     async def _local(self, choice: EngineChoice) -> Services:
         from mesabox.config.credentials import Credentials
-        from mesabox.flow.ledger import Where
+        from mesabox.flow.record.runs import Where
 
         endpoint, _ = await self.engine.ensure()
         walls = "" if endpoint.isolated else "; WITHOUT ISOLATION: commands are plain processes of this machine"
@@ -255,7 +255,7 @@ class Switchboard:
         return Services(self._reached(where, own), choice, endpoint.isolated)
 
     def _cloud(self, choice: EngineChoice) -> Services:
-        from mesabox.flow.ledger import Where
+        from mesabox.flow.record.runs import Where
 
         settings = self.settings
         self.reporter.note(f"engine: cloud ({choice.why})")

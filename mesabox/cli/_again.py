@@ -6,9 +6,9 @@ from typing import Any
 
 from mesabox.cli._flow import Attempt, in_use
 from mesabox.errors import UsageProblem
-from mesabox.flow.ledger import Run
 from mesabox.flow.plan import Plan
-from mesabox.flow.source import Source, read_source
+from mesabox.flow.record.runs import Run
+from mesabox.flow.seed.source import Source, read_source
 from mesabox.switchboard import Switchboard
 
 
@@ -82,7 +82,7 @@ def board_of(board: Switchboard, run: Run) -> Switchboard:
 
 def told_of(source: Source) -> list[str]:
     """What a person should know before a folder is seeded."""
-    from mesabox.flow.source import left_out_summary
+    from mesabox.flow.seed.source import left_out_summary
 
     said = [left_out_summary(source)]
     if source.dirty:

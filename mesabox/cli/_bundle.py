@@ -17,7 +17,7 @@ from typing import Any
 from mesabox import __version__
 from mesabox.config.environment import VARIABLES
 from mesabox.errors import MesaboxError
-from mesabox.flow.ledger import newest_first
+from mesabox.flow.record.runs import newest_first
 from mesabox.flow.redaction import MASK
 from mesabox.switchboard import Switchboard
 

@@ -53,6 +53,7 @@ def _become_nobodys_child(*, takes_input: bool) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (1, 2) if takes_input else (0, 1, 2):
         os.dup2(nowhere, standard)
+    os.close(nowhere)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 

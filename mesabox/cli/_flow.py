@@ -12,14 +12,15 @@ from typer import Option
 from mesabox.cli._detached import detach
 from mesabox.config.env_files import variables_of
 from mesabox.errors import Conflict, ExitCode, MesaboxError, UsageProblem
-from mesabox.flow.command import Command, Kept, run_command
 from mesabox.flow.earlier import Earlier
 from mesabox.flow.go import Go
 from mesabox.flow.interrupts import Interrupts
-from mesabox.flow.job import forget
-from mesabox.flow.ledger import Ledger, Run, read_run
 from mesabox.flow.leftovers import Leftover, outlived, remove, unreachable
 from mesabox.flow.plan import Plan, environment_of
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.runs import Run, read_run
+from mesabox.flow.running.command import Command, Kept, run_command
+from mesabox.flow.running.job import forget
 from mesabox.flow.services import Services
 from mesabox.switchboard import Switchboard
 from mesabox.ui.outcome import result_of

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from mesabox.errors import Failed, MesaboxError, NotFound
 from mesabox.flow import leftovers
-from mesabox.flow.ledger import Resource
 from mesabox.flow.leftovers import Leftover
+from mesabox.flow.record.runs import Resource
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
 

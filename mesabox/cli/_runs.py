@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from typer import Argument
 
 from mesabox.errors import NotFound
-from mesabox.flow.ledger import Run, newest_first, read_run
+from mesabox.flow.record.runs import Run, newest_first, read_run
 from mesabox.switchboard import Switchboard
 
 RunId = Annotated[str, Argument(metavar="RUN", help="The run's id, or `last`.", show_default=False)]
@@ -36,7 +36,7 @@ def facts_of(run: Run) -> dict[str, Any]:
         "ended_at": run.end.get("ts"),
         "engine": run.where.engine,
         "repo": run.start.get("repo"),
-        "sprite": made.get("sprite"),
+        "sprite": made.get("sprite") or run.start.get("named_sprite"),
         "command": shlex.join(run.start.get("command", [])),
         "cwd": run.start.get("cwd"),
         "change_id": changes.get("change_id"),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from mesabox.config.environment import VARIABLES
 
 _EXIT_CODES = """\
-Commands that run a command (go, run, sh) exit with its own code, and
+Commands that run a command (go, run, sh, runs attach, runs rerun) exit with its own code, and
 
   124  the time limit was reached
   125  mesabox or a service failed (the error's code says which)
@@ -56,8 +56,12 @@ command, timeout, signal, service, mesabox, or null.
   {"seq": 9, "ts": ..., "run_id": ..., "type": "output", "stream": "stdout", "data": "hello\\n"}
   {"seq": 20, "ts": ..., "run_id": ..., "type": "end", "status": "ok", "exit_code": 0, "data": {...}, ...}
 
-Types: start, note, warning, phase (started, done, failed), making, made, removed, kept, output (data_encoding is base64
-where it is not UTF-8), exit, changes, and at last end. Others may be added. Secrets in events, errors and the record
+  runs logs RUN --ndjson [--follow] [--after SEQ] [--since 10m]
+                  the same of a run on record, in the numbers of its record
+
+Types: start, note, warning, phase (started, done, failed), making, made, removed, kept, base (the state the run began
+from), seeded, command, output (data_encoding is base64 where it is not UTF-8), exit, changes, resumed, and at last end.
+Others may be added. Secrets in events, errors and the record
 appear as ***; a command's own output in a terminal, a pipe or data.stdout is left as it is. A byte of a name that is
 no UTF-8 is U+FFFD in JSON.
 
@@ -80,7 +84,9 @@ prints is fenced by stop-commands, so that nothing in it is taken for a workflow
 it goes to the log itself, so that $(mesabox run ...), pipes and files get the command's bytes and no others.
 
 A job that is cancelled (INT, TERM, then KILL) leaves nothing behind: the first signal starts the teardown, and what a
-KILL prevents is ended by the limit inside the sprite and by the key's lifetime. `mesabox gc` removes the rest.
+KILL prevents is ended by the limit inside the sprite and by the key's lifetime. `mesabox gc` removes the rest, and so
+does the next `mesabox go` once that time is over.
+A run that is to outlive its job step: mesabox go --detach, then mesabox runs attach in a later one.
 
 On a terminal the first Ctrl-C is the command's own, the second starts the teardown, the third leaves at once and says
 how to remove what is left. While a command has the terminal, Ctrl-C is its key like any other; the second counts when

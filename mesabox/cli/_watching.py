@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from mesabox.errors import MesaboxError, OutcomeUnknown
-from mesabox.flow.ledger import Run, read_run
-from mesabox.flow.replay import Replayed
+from mesabox.flow.record.replay import Replayed
+from mesabox.flow.record.runs import Run, read_run
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
 from mesabox.ui.terminal import Console

@@ -1,9 +1,11 @@
 """Undo what runs and step commands made: the sprite, its mounts, the keys.
 
-With a run's id: all that the run made. With a sprite's name: the sprite, and the keys minted for its mounts. With
-neither: what this folder's last unfinished run made. Repos hold work and stay, unless --repos says otherwise.
+With a run's id: all that the run made; one that is still going is ended first. With a sprite's name: the sprite, and
+the keys minted for its mounts. With neither: what this folder's last unfinished run made. Repos hold work and stay,
+unless --repos says otherwise.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +35,7 @@ async def command(
     yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> Result:
     runs = board.paths.runs
+    ended = [name for name in names or () if await leftovers.stopped(runs, name)]
     found = [_found(runs, name, repos) for name in names] if names else [_last(runs, repos)]
     chosen = [leftover for group in found for leftover in group]
     if repos and not yes:
@@ -41,7 +44,8 @@ async def command(
     await removal.remove(chosen)
     sprites = [name for name, group in zip(names or (), found, strict=False) if not _is_run(runs, name)]
     await removal.destroy_unrecorded(sprites)
-    return removal.result("nothing to take down")
+    result = removal.result("nothing to take down" if not ended else "nothing else is left of it")
+    return replace(result, notes=[*(f"ended run {name}, with what it had made" for name in ended), *result.notes])
 
 
 def _found(runs: Path, name: str, repos: bool) -> list[Leftover]:

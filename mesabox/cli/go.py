@@ -28,7 +28,7 @@ from mesabox.cli._plan import planned
 from mesabox.cli._runs import run_called
 from mesabox.errors import UsageProblem
 from mesabox.flow.plan import Plan, limit_of
-from mesabox.flow.source import Source, read_source
+from mesabox.flow.seed.source import Source, read_source
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
 

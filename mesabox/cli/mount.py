@@ -13,7 +13,7 @@ from mesabox.cli._flow import recorded
 from mesabox.cli._options import SpriteName
 from mesabox.clients.base import Key, Repo, Secret
 from mesabox.flow import steps
-from mesabox.flow.ledger import Ledger
+from mesabox.flow.record.ledger import Ledger
 from mesabox.flow.services import Services
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result, Table

@@ -3,7 +3,7 @@
 from mesabox.cli._flow import recorded
 from mesabox.cli._options import SpriteName
 from mesabox.flow import steps
-from mesabox.flow.ledger import Resource
+from mesabox.flow.record.runs import Resource
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
 

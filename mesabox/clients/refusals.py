@@ -82,12 +82,15 @@ def as_error(refusal: Refusal, subject: str) -> MesaboxError:
         kind = _Kind(error, "{subject}: {message}")
     why = f"{refusal.service} answered {refusal.status}"
     fix = f"try again in {refusal.retry_after:g} s" if refusal.retry_after else kind.fix
-    return kind.error(
+    error_of_ours = kind.error(
         kind.what.format(subject=subject, service=refusal.service, message=refusal.message),
         why=f"{why}: {refusal.message}" if refusal.message else why,
         fix=fix,
         code=kind.code,
     )
+    if isinstance(error_of_ours, TryLater):
+        error_of_ours.after = refusal.retry_after
+    return error_of_ours
 
 
 def _words(content: Mapping[str, Any]) -> tuple[str, str | None]:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from itertools import count
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ READ_SECONDS = 60.0
 
 _ATTEMPTS = 4
 _FIRST_PAUSE = 0.25
-_LONGEST_PAUSE = 20.0
+LONGEST_PAUSE = 20.0
 """A service that asks for more than this is reported instead of waited for."""
 
 _SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "DELETE"})
@@ -58,7 +59,7 @@ class Transport:
         self.service = service
         self.base_url = base_url.rstrip("/")
         self.credential = credential
-        self._pause = pause
+        self.pause = pause
         self._trace = trace
         self._client = httpx.AsyncClient(
             headers={"User-Agent": f"mesabox/{__version__}"},
@@ -107,21 +108,22 @@ class Transport:
     async def _answer(
         self, method: str, path: str, again: bool, subject: str, options: Mapping[str, Any]
     ) -> httpx.Response:
-        for attempt in range(1, _ATTEMPTS + 1):
-            last = attempt == _ATTEMPTS
+        for attempt in count(1):
             try:
                 response = await self._once(method, path, options)
             except httpx.TransportError as failure:
-                if last or not (again or isinstance(failure, _NEVER_ARRIVED)):
+                pause = pause_after(attempt)
+                if pause is None or not (again or isinstance(failure, _NEVER_ARRIVED)):
                     raise self._unreachable(failure, again) from None
-                await self._pause(_pause(attempt))
+                await self.pause(pause)
                 continue
             if response.is_success or (attempt > 1 and method == "DELETE" and response.status_code == 404):
                 return response
-            error, pause = await self._refusal(response, subject, attempt)
-            if last or pause is None or not (again or response.status_code == 429):
+            error = await self._refusal(response, subject)
+            pause = pause_after(attempt, error) if response.status_code in _WORTH_REPEATING else None
+            if pause is None or not (again or response.status_code == 429):
                 raise error
-            await self._pause(pause)
+            await self.pause(pause)
         raise AssertionError("the last attempt returns or raises")
 
     async def _once(self, method: str, path: str, options: Mapping[str, Any]) -> httpx.Response:
@@ -135,18 +137,14 @@ class Transport:
             self._trace(f"{self.service}: {method} {path} {response.status_code} in {took:.0f} ms")
         return response
 
-    async def _refusal(self, response: httpx.Response, subject: str, attempt: int) -> tuple[MesaboxError, float | None]:
-        """(our error, seconds until it is worth another try or None)."""
+    async def _refusal(self, response: httpx.Response, subject: str) -> MesaboxError:
         try:
             body = await response.aread()
         finally:
             await response.aclose()
         sent = response.request.headers["Authorization"].removeprefix("Bearer ")  # a service may quote what it was sent
         body = body.replace(sent.encode(), b"***")
-        refusal = read_refusal(self.service, response.status_code, response.headers, body)
-        pause = _pause(attempt) if refusal.retry_after is None else refusal.retry_after
-        worth = response.status_code in _WORTH_REPEATING and pause <= _LONGEST_PAUSE
-        return as_error(refusal, subject), pause if worth else None
+        return as_error(read_refusal(self.service, response.status_code, response.headers, body), subject)
 
     def _unreachable(self, failure: httpx.TransportError, again: bool) -> MesaboxError:
         """Could not talk: nothing was decided, unless the request may have arrived and cannot be repeated."""
@@ -161,9 +159,14 @@ class Transport:
         )
 
 
-def _pause(attempt: int) -> float:
-    """Full jitter: many clients that failed together do not come back together."""
-    return random.uniform(0, _FIRST_PAUSE * 2**attempt)
+def pause_after(attempt: int, error: MesaboxError | None = None) -> float | None:
+    """Seconds until it is worth another try, None when it is not. error: the answer to the attempt, if there was one.
+
+    Full jitter: many clients that failed together do not come back together.
+    """
+    asked = error.after if isinstance(error, TryLater) else None
+    pause = random.uniform(0, _FIRST_PAUSE * 2**attempt) if asked is None else asked
+    return pause if attempt < _ATTEMPTS and pause <= LONGEST_PAUSE else None
 
 
 def _channel(base_url: str) -> dict[str, Any]:

@@ -2,14 +2,20 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mesabox.clients.base import Change, DiffEntry, RepoHost, TreeEntry
-from mesabox.errors import MesaboxError
-from mesabox.flow.patches import Missing, patch_between_trees, whole_patch
+from mesabox.errors import Failed, MesaboxError
+from mesabox.flow.patch.whole import Missing, patch_between_trees, whole_patch
+from mesabox.flow.record.ledger import Ledger
 from mesabox.flow.services import Services
-from mesabox.flow.settling import head_of, settled, tree_at, with_sizes, written
+from mesabox.flow.settling import settled_mount, tree_at
 from mesabox.wire.mesa import VIRTUAL_ROOT_CHANGE_ID
+
+_NAMED = 5
+_COMPARING, _COMPARING_SHARE = 5.0, 0.4
+"""Seconds, and part of the limit, that are left for the comparison when Mesa does not get all."""
+_UNSURE = "it is not known whether Mesa has all that the run changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,7 @@ class Changes:
     """additions and deletions are lines, None when the service could not tell.
 
     patch: as `git apply` takes it, whole but for the files in ``missing``; None when there is none.
+    late: paths that Mesa did not have as the mount has them; unsure: why it is not known whether there are such.
     """
 
     change_id: str
@@ -37,6 +44,33 @@ class Changes:
     deletions: int | None
     patch: bytes | None = None
     missing: tuple[Missing, ...] = ()
+    late: tuple[str, ...] = ()
+    unsure: MesaboxError | None = None
+
+    @property
+    def incomplete(self) -> MesaboxError | None:
+        """What to say when these may not be all."""
+        if not self.late and self.unsure is None:
+            return None
+        some = ", ".join(self.late[:_NAMED]) + (f" and {len(self.late) - _NAMED} more" if self.late[_NAMED:] else "")
+        why = f"it does not have {some} as the mount has it" if self.unsure is None else _reason(self.unsure)
+        what = "Mesa does not have all that the run changed" if self.late else _UNSURE
+        return Failed(what, why=why, fix="mesabox repo diff shows what arrives later", code="collect_incomplete")
+
+    def put_on_record(self, ledger: Ledger) -> None:
+        if self.patch is not None:
+            patch = ledger.folder / "changes.patch"
+            patch.touch(mode=0o600)
+            patch.write_bytes(self.patch)
+        ledger.write(
+            "changes",
+            change_id=self.change_id,
+            commit_oid=self.commit_oid,
+            base_commit_oid=self.base_commit_oid,
+            files=[{"path": entry.path, "status": entry.status} for entry in self.entries],
+            missing=[{"path": one.path, "why": one.why} for one in self.missing],
+            late=list(self.late),
+        )
 
 
 async def note_base(repos: RepoHost, repo: str, bookmark: str, change_id: str) -> Base:
@@ -51,12 +85,21 @@ async def note_base(repos: RepoHost, repo: str, bookmark: str, change_id: str) -
     return Base(bookmark, change_id, change.commit_oid)
 
 
-async def collect(services: Services, repo: str, base: Base, *, sprite: str, folder: str) -> Changes:
-    """Wait until Mesa has every file that was written in the mount, then compare."""
-    repos = services.repos
-    sizes, change = await asyncio.gather(written(services, sprite, folder), head_of(repos, repo, base.bookmark))
-    if sizes:
-        change = await settled(repos, repo, base.bookmark, change, with_sizes(sizes))
+async def collect(
+    services: Services, repo: str, base: Base, *, sprite: str, folder: str, run: str, limit: float = 30.0
+) -> Changes:
+    """Wait until Mesa has what the mount holds, then compare; at the end of ``limit`` what there is.
+
+    TimeoutError when even that takes longer. run: whose mount it is.
+    """
+    async with asyncio.timeout(limit):
+        wait = limit - min(_COMPARING, limit * _COMPARING_SHARE)
+        settled = await settled_mount(services, repo, base.bookmark, sprite=sprite, folder=folder, run=run, limit=wait)
+        changes = await _changes(services.repos, repo, base, settled.change)
+        return replace(changes, late=settled.missing, unsure=settled.unsure)
+
+
+async def _changes(repos: RepoHost, repo: str, base: Base, change: Change | None) -> Changes:
     if change is None or change.commit_oid == base.commit_oid:
         return Changes(base.change_id, base.commit_oid, base.commit_oid, (), 0, 0, b"")
     if base.tree is None:
@@ -95,3 +138,7 @@ def _entries(before: Mapping[str, TreeEntry], after: Mapping[str, TreeEntry]) ->
     paths = sorted({*before, *after})
     changed = [path for path in paths if facts(before, path) != facts(after, path)]
     return tuple(DiffEntry(path, status(path), None, None, None) for path in changed)
+
+
+def _reason(error: MesaboxError) -> str:
+    return f"{error.what}: {error.why}" if error.why else error.what

@@ -8,7 +8,7 @@ from typing import Any
 from mesabox.clients.base import Key, RepoHost, TreeEntry
 from mesabox.errors import MesaboxError
 from mesabox.flow.collect import Base
-from mesabox.flow.ledger import Resource, Run
+from mesabox.flow.record.runs import Resource, Run
 
 Event = Mapping[str, Any]
 _STILL_USEFUL = timedelta(seconds=60)

@@ -1,13 +1,20 @@
 """Which runs, and what of them, ``down`` and ``gc`` are about: read from the records alone."""
 
+import asyncio
+import contextlib
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mesabox.errors import MesaboxError
-from mesabox.flow.ledger import Ledger, Resource, Run, Where, newest_first, read_run
+from mesabox.errors import MesaboxError, TryLater
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.runs import Resource, Run, Where, is_alive, newest_first, read_run, unsettled
 from mesabox.flow.services import Services
 from mesabox.flow.undo import Undone, take_down, undoable
+
+_ENDING_SECONDS, _LOOK = 60.0, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ def abandoned(runs: Path) -> Iterator[Leftover]:
 
     What step commands made is their user's, but for what was being made when the process was killed.
     """
-    for run in newest_first(runs):
+    for run in unsettled(runs):
         if run.alive:
             continue
         left = undoable(run.leftovers())
@@ -70,6 +77,23 @@ def abandoned(runs: Path) -> Iterator[Leftover]:
 def outlived(runs: Path, now: float) -> Iterator[Leftover]:
     """Of abandoned runs those whose command and key have ended by themselves: nobody can still go on with them."""
     return (leftover for leftover in abandoned(runs) if leftover.run.last_moment() < now)
+
+
+async def stopped(runs: Path, run_id: str) -> bool:
+    """A run that somebody still works on is told to end, and takes down what it made by itself; True when it has.
+
+    TryLater when it has not after a minute. False for one that nobody works on, and for none at all.
+    """
+    if of_run(runs, run_id, repos=False) is None or not (run := read_run(runs / run_id)).alive:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(run.supervisor, signal.SIGTERM)
+    for _ in range(round(_ENDING_SECONDS / _LOOK)):
+        if not is_alive(run.folder):
+            return True
+        await asyncio.sleep(_LOOK)
+    why = f"process {run.supervisor} still works on it"
+    raise TryLater(f"run '{run_id}' does not end", why=why, fix=f"mesabox runs attach {run_id}", code="run_alive")
 
 
 async def remove(services: Services, leftover: Leftover, *, limit: float | None = None) -> Undone:

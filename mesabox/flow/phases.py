@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from mesabox.flow.ledger import Ledger
+from mesabox.flow.record.ledger import Ledger
 from mesabox.flow.reporter import Reporter
 
 

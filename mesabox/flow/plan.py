@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mesabox.errors import UsageProblem
-from mesabox.flow.command import Command
-from mesabox.flow.source import Source
+from mesabox.flow.running.command import Command
+from mesabox.flow.seed.source import Source
 from mesabox.wire.durations import parse_duration
 
 Keep = Literal["never", "on-failure", "always"]

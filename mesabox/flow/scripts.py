@@ -45,7 +45,7 @@ An engine without isolation (MESABOX_DOOR tells) mounts without FUSE, and /etc a
 """
 
 MOUNT = """set -u
-org=$1 form=$2 revs=$3 place=$4; shift 4
+org=$1 form=$2 revs=$3 place=$4 run=$5; shift 5
 root=$HOME/.local/share/mesa/mnt
 say() { printf '%s\\n' "$1" >&2; }
 if [ "$form" != again ]; then
@@ -67,8 +67,9 @@ live() {
   ls -A "$1" >/dev/null 2>&1 || return 1
   [ -L "$1" ] || [ "$(stat -c %d "$1" 2>/dev/null)" != "$(stat -c %d "$HOME")" ]
 }
-mkdir -p "${root%/*}"
-: > "${root%/*}/.mesabox-mounted"
+jobs=${XDG_STATE_HOME:-$HOME/.local/state}/mesabox/jobs
+mkdir -p "$jobs"
+[ -e "$jobs/$run.mounted" ] || : > "$jobs/$run.mounted"
 for repo in "$@"; do
   tries=0
   until live "$root/$org/$repo"; do
@@ -80,12 +81,13 @@ for repo in "$@"; do
   printf '%s %s\\n' "$access" "$root/$org/$repo"
 done
 """
-"""argv: org, form (key | token | again), MESA_REPO_REVS or empty, config place (memory | home), repos.
+"""argv: org, form (key | token | again), MESA_REPO_REVS or empty, config place (memory | home), run, repos.
 
 The credential is the one line on stdin. Prints ``rw|ro <folder>`` a repo once each is a mount that lists; exit 74 when
 mesa failed, 75 when the mount does not answer. ``memory`` is for sprites that are destroyed at the end: in others
 the key is kept before it is used, so that a mount that failed can be tried again without it. In an engine without
-isolation (MESABOX_DOOR tells) /dev/shm would be the machine's, and the sprite's folder goes anyway.
+isolation (MESABOX_DOOR tells) /dev/shm would be the machine's, and the sprite's folder goes anyway. RUN.mounted beside
+the jobs is as old as the first mount of that run: what is newer may have been written by it (HELD).
 """
 
 UNMOUNT = """set -u
@@ -103,21 +105,70 @@ done
 """
 """No ``mesa unmount`` is attested for the real CLI: then its daemon is told to end, which unmounts."""
 
-WRITTEN = """stamp=$HOME/.local/share/mesa/.mesabox-mounted
-cd "$1" 2>/dev/null && [ -e "$stamp" ] || exit 0
-find . -type f -newer "$stamp" -exec wc -c {} + 2>/dev/null | grep -v '^ *[0-9]* total$'
+HASH = r"""printf '%s\n' $#
+oid() { { printf 'blob %s\000' $(($(wc -c < "$1"))); cat "$1"; } | sha1sum; }
+each() { for one; do [ -r "$one" ] && oid "$one" || echo -; done; }
+links() {
+  for one; do
+    to=$(readlink -n "$one"; echo /)
+    printf 'blob %s\000%s' $(($(printf %s "${to%/}" | wc -c))) "${to%/}" | sha1sum
+  done
+}
+if [ -L "$1" ]; then links "$@"; else git hash-object --no-filters -- "$@" || each "$@"; fi 2>/dev/null | cut -c 1-40
+printf '%s//\n' "$@"
+"""
+"""argv: files, or symlinks. Prints how many, for each one the oid that git has for its content, and their paths.
+
+Where git fails amid them, what it told before it did comes first.
+"""
+
+HELD = r"""cd "$1" 2>/dev/null || exit 77
+[ -L "$1" ] || { both=$(stat -c %d . "$HOME"); [ "${both%%[!0-9]*}" != "${both##*[!0-9]}" ]; } || exit 77
+stamp=${XDG_STATE_HOME:-$HOME/.local/state}/mesabox/jobs/$2.mounted most=$3 hash=$4
+set -- -newer "$stamp" -o -cnewer "$stamp"
+if found=$(find . -name .git -prune -o \( "$@" \) -print 2>/dev/null); then
+  [ -n "$found" ] || exit 0
+else
+  set -- -newer "$stamp" -o -cmin "-$((($(date +%s) - $(stat -c %Z "$stamp" || echo 0)) / 60 + 2))"
+  find . -prune \( "$@" \) >/dev/null 2>&1 || set -- ! -type d
+fi
+export most
+all() { find . -name .git -prune -o "$@" 2>/dev/null; }
+few='[ $# -gt "$most" ] || {
+'"$hash"'}'
+all ! -type d \( "$@" \) -exec stat -c '1 %f %s %n//' {} +
+all ! -type d ! \( "$@" \) -exec stat -c '0 %f %s %n//' {} +
+printf '\000'
+all -type f -size -65536 \( "$@" \) -exec sh -c "$few" mesabox {} +
+all -type l \( "$@" \) -exec sh -c "$few" mesabox {} +
+printf '\000'
+all -name .gitignore -type f -exec awk '{ print FILENAME "//" $0 }' {} +
+printf '\000'
+cat /dev/shm/mesabox-config/mesa/.mesaignore 2>/dev/null || cat "$HOME/.config/mesa/.mesaignore" 2>/dev/null
 exit 0
 """
-"""argv: mount folder. Prints ``<bytes> ./path`` of each file written since the mount was made."""
+"""argv: mount folder, run, how many files at once are hashed here, HASH. Exit 77 when it is no mount (any more).
+
+Prints nothing when nothing is newer than the run's mount, folders included, which lose a file or get one. Else four
+parts with a NUL between: ``<1 if newer, else 0> <mode> <bytes> ./path//`` of all that is there; what HASH says of the
+newer ones; ``./path//<line>`` of each .gitignore; the list that the user has of what Mesa ignores anyway. A path may
+hold any byte, but never two slashes. busybox's find knows no ``-cnewer``: there what is as old as two minutes before
+the mount is newer, and before 1.35, or without a stamp, everything.
+"""
+
+HASHES = """cd "$1" || exit 77
+exec xargs -0 sh -c "$2" mesabox
+"""
+"""argv: mount folder, HASH; stdin: paths in it, a NUL behind each, of files or of symlinks alone."""
 
 UNPACK = """set -u
 cd "$1" || exit 77
 tar -x -m -o -f - || exit 78
-stamp=$HOME/.local/share/mesa/.mesabox-mounted
+stamp=${XDG_STATE_HOME:-$HOME/.local/state}/mesabox/jobs/$2.mounted
 [ ! -e "$stamp" ] || : > "$stamp"
 """
-"""argv: mount folder; stdin: a tar. Exit 77 no such folder, 78 tar failed. Times are those of now, so that WRITTEN
-would find the files; the stamp is renewed, so that it finds only what is written later.
+"""argv: mount folder, run; stdin: a tar. Exit 77 no such folder, 78 tar failed. The run's stamp is renewed, so that
+HELD finds only what is written later.
 """
 
 REMOVE = """cd "$1" || exit 77
@@ -144,6 +195,27 @@ exec "$@"
 """argv[0]: the folder to start in, below the mounts; $1: ``org/repo``; the rest is the command.
 
 A folder that is left where a mount was is no mount: what is written there would be saved nowhere.
+"""
+
+LIMITED = """fraction=$1 whole=$2; shift 2
+command -v setsid >/dev/null 2>&1 || setsid() { "$@"; }
+(setsid sh -c '
+  sleep "$1"
+  while [ "$2" -gt 0 ]; do
+    [ -d "/proc/$0" ] || exit
+    sleep 1
+    set -- "$1" "$(($2 - 1))"
+  done
+  for name in TERM KILL; do
+    kill -s "$name" -- "-$0" 2>/dev/null || kill -s "$name" "$0"
+    sleep 2
+  done
+' "$$" "$fraction" "$whole" </dev/null >/dev/null 2>&1 &)
+exec "$@"
+"""
+"""argv: the fraction of the limit, in seconds; the whole seconds; the rest is the command, which this becomes.
+
+timeout(1) would do but for signals: it takes those of its group as its own, and ends a command that handles them.
 """
 
 TAKE_SECRETS = """set -uC

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mesabox.clients.base import RepoHost, SandboxHost
-from mesabox.flow.ledger import Where
+from mesabox.flow.record.runs import Where
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from mesabox.clients.base import Bookmark, Key, Repo, RepoHost, Sprite
 from mesabox.errors import Conflict, Failed, NotFound, OutcomeUnknown, Unsupported
-from mesabox.flow import job, scripts
-from mesabox.flow.asking import ask
-from mesabox.flow.ledger import Ledger, Resource
+from mesabox.flow import scripts
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.runs import Resource
+from mesabox.flow.running import job
+from mesabox.flow.running.asking import ask
 from mesabox.flow.services import Services
 
 LABEL = "mesabox"
@@ -38,7 +40,7 @@ async def have_repo(services: Services, ledger: Ledger, name: str) -> Repo:
     except NotFound:
         ledger.making("repo", name)
     try:
-        repo = await services.repos.create_repo(name)
+        repo = await services.repos.create_repo(name, tags={LABEL: ledger.run_id})
     except Conflict:
         return await services.repos.repo(name)
     except OutcomeUnknown:  # it was not there before, so if it is now, it is the one that was asked for
@@ -193,7 +195,8 @@ async def mount_repos(
     form = "again" if key is None else "key" if key.revocable else "token"
     secret = key.secret.reveal() + "\n" if key and key.secret else ""
     pins = ",".join(f"{org}/{repo}=bookmark:{bookmark}" for repo, bookmark in bookmarks)
-    words = scripts.sh(scripts.MOUNT, org, form, pins, "home" if lasting else "memory", *repos)
+    place = "home" if lasting else "memory"
+    words = scripts.sh(scripts.MOUNT, org, form, pins, place, ledger.run_id, *repos)
     ledger.making("mount", sprite, sprite=sprite, repos=list(repos))
     done = await ask(services.sandboxes, sprite, words, stdin=secret.encode(), timeout=_MOUNT_LIMIT)
     if done.exit_code != 0:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from mesabox.errors import MesaboxError, NotFound
 from mesabox.flow import steps
-from mesabox.flow.ledger import Ledger, Resource
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.runs import Resource
 from mesabox.flow.services import Services
 
 

@@ -15,7 +15,7 @@ _MOST_KEPT = 1024 * 1024
 
 
 class Teller:
-    """A context; ``event`` takes one event of ``flow.replay`` after the other.
+    """A context; ``event`` takes one event of ``flow.record.replay`` after the other.
 
     lines: each event is a line of JSON on stdout. kept: output is kept for ``fields``, a mebibyte of each at most.
     """

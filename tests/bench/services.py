@@ -95,7 +95,7 @@ async def visible(house: House) -> None:
         repo = await mesa.create_repo("bench-visible")
         key = await mesa.mint_key(name="bench", scopes=["read", "write"], ttl=3600, repos=[repo])
         await sprites.create_sprite("bench-visible")
-        words = scripts.sh(scripts.MOUNT, repo.org, "key", "", "memory", repo.name)
+        words = scripts.sh(scripts.MOUNT, repo.org, "key", "", "memory", "bench", repo.name)
         assert key.secret is not None
         mounted = await sprites.run("bench-visible", words, stdin=key.secret.reveal().encode() + b"\n")
         folder = mounted.stdout.decode().split()[1]

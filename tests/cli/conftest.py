@@ -24,7 +24,7 @@ from mesabox.clients.base import (
 )
 from mesabox.config.credentials import EngineChoice
 from mesabox.errors import Conflict, NotFound
-from mesabox.flow.ledger import Where
+from mesabox.flow.record.runs import Where
 from mesabox.flow.services import Services as FlowServices
 from mesabox.switchboard import Services, Switchboard
 from mesabox.ui.streams import Streams
@@ -134,7 +134,7 @@ class FakeSandboxes:
         await self.sprite(name)
         del self.known[name]
 
-    def execute(self, sprite, request):
+    def execute(self, sprite, request, *, tail=0.0):
         """A script that is asked, and answers that all is well."""
         return FakeExecution(iter([Output(1, request.argv[3].encode() + b"0\n")]))
 

@@ -8,7 +8,8 @@ import tarfile
 import pytest
 
 from mesabox import app
-from mesabox.flow.ledger import Ledger, Where
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.runs import Where
 from mesabox.switchboard import Switchboard
 from mesabox.ui.streams import Streams
 

@@ -9,7 +9,8 @@ import pytest
 from mesabox import errors
 from mesabox.clients.base import Key, Sprite
 from mesabox.config.credentials import EngineChoice
-from mesabox.flow.ledger import Ledger, Where, newest_first, read_run
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.runs import Where, newest_first, read_run
 from mesabox.flow.services import Services as FlowServices
 from mesabox.switchboard import Services, Switchboard
 from tests import schemas

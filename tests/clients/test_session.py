@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import socket
+import struct
 import time
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,8 +26,8 @@ class Token:
         return SECRET
 
 
-def client_at(port):
-    return SpritesClient(Transport("Sprites", f"http://127.0.0.1:{port}", Token()))
+def client_at(port, pause=asyncio.sleep):
+    return SpritesClient(Transport("Sprites", f"http://127.0.0.1:{port}", Token(), pause=pause))
 
 
 @contextlib.asynccontextmanager
@@ -62,6 +64,24 @@ async def test_a_server_that_holds_the_socket_after_the_exit_does_not_delay_us()
         started = time.monotonic()
         assert (await client.run("a", ["true"])).exit_code == 0
         assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize("closes", [True, False])
+async def test_output_that_comes_after_the_exit_is_taken_in_where_it_is_waited_for(closes):
+    async def behave(socket):
+        await socket.send(b"\x01out")
+        await socket.send(b"\x03\x2a")
+        await socket.send(b"\x02late")
+        await socket.send(json.dumps({"type": "exit", "exit_code": 1}))
+        await socket.send(b"\x03\x00")
+        await socket.send(b"\x01put")
+        if not closes:
+            await asyncio.sleep(5)
+
+    for tail, told in [(60.0 if closes else 0.5, [(1, b"out"), (2, b"late"), (1, b"put")]), (0.0, [(1, b"out")])]:
+        async with sprites(behave) as client, client.execute("a", ExecRequest(("x",)), tail=tail) as execution:
+            assert await outputs(execution) == told
+            assert execution.exit_code == 42
 
 
 @pytest.mark.parametrize("code", [CloseCode.NORMAL_CLOSURE, CloseCode.INTERNAL_ERROR])
@@ -208,6 +228,74 @@ async def test_a_refused_handshake_is_our_error_and_shows_no_query(status, kind)
                 pass
     told = f"{caught.value.what} {caught.value.why} {caught.value.fix}"
     assert "hunter2" not in told and SECRET not in told
+
+
+@contextlib.asynccontextmanager
+async def refusing(status, times, **headers):
+    """A service that refuses the handshake so often: (its client, the handshakes, the client's pauses)."""
+    handshakes, pauses = [], []
+
+    def refuse(connection, request):
+        handshakes.append(request)
+        if len(handshakes) > times:
+            return None
+        response = connection.respond(status, "no")
+        for name, value in headers.items():
+            response.headers[name.replace("_", "-")] = value
+        return response
+
+    async def behave(socket):
+        await socket.send(b"\x03\x00")
+
+    async def pause(seconds):
+        pauses.append(seconds)
+
+    server = await serve(behave, "127.0.0.1", 0, process_request=refuse, close_timeout=0.1)
+    try:
+        yield client_at(server.sockets[0].getsockname()[1], pause), handshakes, pauses
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_handshake_refused_before_anything_was_done_is_tried_again(status):
+    async with refusing(status, 3, Retry_After="7") as (client, handshakes, pauses):
+        assert (await client.run("a", ["true"])).exit_code == 0
+        assert len(handshakes) == 4 and pauses == [7.0] * 3
+    async with refusing(status, 4) as (client, handshakes, pauses):
+        with pytest.raises(TryLater):
+            await client.run("a", ["true"])
+        assert len(handshakes) == 4 and len(pauses) == 3 and max(pauses) <= 2.0
+
+
+async def test_a_service_that_asks_for_a_long_wait_is_reported():
+    async with refusing(429, 1, Retry_After="60") as (client, handshakes, pauses):
+        with pytest.raises(TryLater) as caught:
+            await client.run("a", ["true"])
+    assert (len(handshakes), pauses, caught.value.after, caught.value.fix) == (1, [], 60.0, "try again in 60 s")
+
+
+async def test_a_handshake_that_an_edge_answered_is_not_repeated():
+    async with refusing(502, 1) as (client, handshakes, _):
+        with pytest.raises(TryLater):
+            await client.run("a", ["true"])
+    assert len(handshakes) == 1
+
+
+@pytest.mark.parametrize("resets", [False, True])
+async def test_a_handshake_that_broke_is_unknown(resets):
+    """The command may have been started."""
+
+    async def behave(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        if resets:
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.close()
+
+    server = await asyncio.start_server(behave, "127.0.0.1", 0)
+    async with server:
+        with pytest.raises(OutcomeUnknown):
+            await client_at(server.sockets[0].getsockname()[1]).run("a", ["true"])
 
 
 async def test_nobody_there():

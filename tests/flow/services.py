@@ -127,8 +127,8 @@ class FakeSandboxes:
             raise NotFound(name)
         del self.world.sprites[name]
 
-    def execute(self, sprite: str, request: ExecRequest) -> "FakeExecution":
-        """A job of ``inside/job.sh``, or a script that is asked (``flow/asking.py``)."""
+    def execute(self, sprite: str, request: ExecRequest, *, tail: float = 0.0) -> "FakeExecution":
+        """A job of ``inside/job.sh``, or a script that is asked (``flow/running/asking.py``)."""
         if "start" in request.argv:
             self.world.asked("execute")
             return FakeExecution(self._job(request.argv[6].encode()), self.world.exit_code)

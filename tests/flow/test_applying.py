@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from mesabox.errors import Conflict, Failed, NotFound
-from mesabox.flow import local_tree
-from mesabox.flow.applying import apply_patch
+from mesabox.flow.patch import local_tree
+from mesabox.flow.patch.applying import apply_patch
 from tests.flow import trees
 from tests.flow.trees import EXECUTABLE, FILE, LINK, patch_between, read, write
 

@@ -5,9 +5,9 @@ import tarfile
 import pytest
 
 from mesabox.errors import Failed
-from mesabox.flow import archive
-from mesabox.flow.archive import tar_of
-from mesabox.flow.source import read_source
+from mesabox.flow.seed import archive
+from mesabox.flow.seed.archive import tar_of
+from mesabox.flow.seed.source import read_source
 from tests.flow import trees
 from tests.flow.trees import EXECUTABLE, FILE, LINK
 

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from mesabox.errors import Failed, OutcomeUnknown
-from mesabox.flow.asking import ask
+from mesabox.errors import Failed, OutcomeUnknown, TryLater
+from mesabox.flow.running.asking import ask
 from tests.flow.here import Here
 
 
@@ -36,6 +36,29 @@ async def test_input_that_did_not_arrive_is_sent_again(tmp_path):
     script = "[ -e was ] && { cat; exit; }; touch was; exit 64"
     done = await ask(Here(tmp_path), "s", ["sh", "-c", script], stdin=b"text")
     assert (done.exit_code, done.stdout) == (0, b"text")
+
+
+class Refusing(Here):
+    """The service refuses, and says for how long."""
+
+    after: float | None = None
+
+    def execute(self, sprite, request):
+        self.ran.append(request.argv)
+        refusal = TryLater("slow down")
+        refusal.after = self.after
+        raise refusal
+
+
+async def test_a_service_that_asks_for_more_than_our_pauses_is_not_pressed(tmp_path):
+    for after, tries in [(30.0, 1), (0.5, 6), (None, 6)]:
+        here = Refusing(tmp_path)
+        here.after = after
+        with pytest.raises(TryLater):
+            await ask(here, "s", ["true"])
+        assert len(here.ran) == tries
+    with pytest.raises(TryLater):  # also when the time is over before the tries are
+        await ask(here, "s", ["true"], timeout=0.05)
 
 
 async def test_what_goes_on_too_long_is_said(tmp_path):

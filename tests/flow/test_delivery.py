@@ -7,8 +7,8 @@ import pytest
 
 from mesabox.clients.base import Secret
 from mesabox.errors import Failed, NotFound, Unsupported
-from mesabox.flow.command import Command
-from mesabox.flow.secrets import delivered, new_file
+from mesabox.flow.running.command import Command
+from mesabox.flow.running.secrets import delivered, new_file
 from tests.flow.here import Here, HereExecution
 
 VALUES = {"A": Secret("it's\n$x `y` \\"), "B": Secret("second-value")}
@@ -21,7 +21,7 @@ class Sandboxes(Here):
         super().__init__(home)
         self.answer = answer
 
-    def execute(self, sprite, request):
+    def execute(self, sprite, request, *, tail=0.0):
         if self.answer is not None:
             self.inputs.append(bytearray())
             said = f"echo '{request.argv[3]}{self.answer}'"
@@ -68,6 +68,7 @@ async def test_without_secrets_nobody_is_asked(tmp_path):
 def test_the_wrappers_stand_in_order():
     command = Command(("make",), workdir="src", timeout=60, secrets=VALUES).in_mount("my-org", "r")
     words = command.request().argv
-    assert words[:2] == ("sh", "-c") and words[3:9] == ("my-org/r/src", "my-org/r", "timeout", "-k", "2", "60")
-    assert words[9:11] == ("sh", "-c") and words[12:] == (command.secrets_file, "make")
+    assert words[:2] == ("sh", "-c") and words[3:7] == ("my-org/r/src", "my-org/r", "sh", "-c")
+    assert words[8:11] == ("mesabox", "0", "60")
+    assert words[11:13] == ("sh", "-c") and words[14:] == (command.secrets_file, "make")
     assert command.request().dir is None

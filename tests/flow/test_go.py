@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from mesabox.flow.command import Command
 from mesabox.flow.go import Go
 from mesabox.flow.interrupts import Interrupts
-from mesabox.flow.ledger import Ledger, Where, read_run
 from mesabox.flow.leftovers import abandoned, of_run, remove
 from mesabox.flow.plan import Plan
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.runs import Where, read_run
 from mesabox.flow.reporter import SilentReporter
+from mesabox.flow.running.command import Command
 from mesabox.flow.services import Services
 from tests.flow.services import FOLDER, FakeRepos, FakeSandboxes, World
 
@@ -129,7 +130,19 @@ async def test_a_sprite_of_that_name_made_by_another_is_not_ours_to_destroy(stag
 
 
 async def test_a_failed_collect_is_said_and_is_125(stage):
-    stage.world.broken.add("written")
+    stage.world.broken.add("bookmark")
     outcome = await stage.go()
     assert outcome.exit_code == 125 and outcome.error.code == "collect_failed"
     assert stage.world.live_keys == [] and stage.world.sprites == {}
+
+
+async def test_what_is_not_known_to_be_whole_is_shown_and_kept_and_said(stage):
+    stage.world.broken.add("written")
+    outcome = await stage.go()
+    assert (outcome.exit_code, outcome.failed_by, outcome.error.code) == (125, "mesabox", "collect_incomplete")
+    assert [entry.path for entry in outcome.changes.entries] == ["made"] and "written is broken" in outcome.error.why
+    assert read_run(stage.runs / outcome.run_id).last("changes")["files"] == [{"path": "made", "status": "added"}]
+    assert stage.world.live_keys == [] and stage.world.sprites == {}
+    stage.world.exit_code = 3
+    outcome = await stage.go()
+    assert (outcome.exit_code, outcome.failed_by, outcome.error) == (3, "command", None)

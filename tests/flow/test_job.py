@@ -8,10 +8,10 @@ import subprocess
 
 import pytest
 
-from mesabox.errors import Failed, NotFound, OutcomeUnknown
-from mesabox.flow import job
-from mesabox.flow.job import Job, JobSpec, install
-from mesabox.flow.marks import Marks
+from mesabox.errors import Failed, NotFound, OutcomeUnknown, TryLater
+from mesabox.flow.running import job
+from mesabox.flow.running.job import Job, JobSpec, install
+from mesabox.flow.running.marks import Marks
 from tests.flow.here import Here
 
 SHELLS = [name for name in ("dash", "bash", "busybox") if shutil.which(name)]
@@ -216,6 +216,34 @@ async def test_a_sprite_where_nothing_can_be_kept_says_so(here):
     (here.home / ".local/state/mesabox/jobs").write_text("a file")
     with pytest.raises(Failed, match="cannot be kept"):
         await collected(Job(here, "s", spec("true")))
+
+
+async def test_a_service_that_refuses_is_waited_for_as_it_says_but_not_for_ever(here, monkeypatch):
+    class Busy(Here):
+        def execute(self, sprite, request):
+            self.ran.append(request.argv)
+            if len(self.ran) > refusals:
+                return super().execute(sprite, request)
+            refusal = TryLater("slow down")
+            refusal.after = 30.0
+            raise refusal
+
+    slept, clock = [], [0.0]
+
+    async def sleep(seconds):
+        slept.append(seconds)
+        clock[0] += seconds
+
+    refusals = 3
+    with monkeypatch.context() as patched:
+        patched.setattr(job.asyncio, "sleep", sleep)
+        patched.setattr(job.time, "monotonic", lambda: clock[0])
+        async with Job(Busy(here.home), "s", spec("true"), started=True):
+            assert slept == [0.0, 30.0, 30.0, 30.0]
+        refusals = 100
+        with pytest.raises(TryLater):
+            await Job(Busy(here.home), "s", spec("true"), started=True).__aenter__()
+        assert slept[4:] == [0.0, 30.0, 30.0, 30.0, 30.0]
 
 
 async def test_a_sprite_that_is_gone_is_said_at_once(here):

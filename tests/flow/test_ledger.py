@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from mesabox.flow.ledger import Ledger, Resource, Where, is_alive, newest_first, read_run
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.runs import Resource, Where, is_alive, newest_first, read_run, unsettled
 
 WHERE = Where("local", "http://m", "http://s", "my-org")
 
@@ -61,7 +62,7 @@ def test_every_event_has_its_place_in_order(ledger):
 
 def test_a_run_is_alive_as_long_as_its_process(tmp_path):
     code = (
-        "import sys,pathlib; from mesabox.flow.ledger import *;"
+        "import sys,pathlib; from mesabox.flow.record.ledger import *;"
         f"l=Ledger.create(pathlib.Path({str(tmp_path)!r}),'go',Where('local','m','s'));l.making('sprite','x');"
         "print(l.run_id,flush=True);sys.stdin.read()"
     )
@@ -102,7 +103,7 @@ def test_those_who_look_are_not_in_the_way_of_those_who_take(tmp_path):
     with Ledger.create(tmp_path, "go", WHERE) as made:
         folder = made.folder
     code = (
-        "import sys,pathlib; from mesabox.flow.ledger import is_alive;"
+        "import sys,pathlib; from mesabox.flow.record.ledger import is_alive;"
         "folder=pathlib.Path(sys.argv[1]);print(flush=True)\nwhile True: is_alive(folder)"
     )
     looking = [subprocess.Popen([sys.executable, "-c", code, folder], stdout=subprocess.PIPE) for _ in range(3)]
@@ -117,6 +118,42 @@ def test_those_who_look_are_not_in_the_way_of_those_who_take(tmp_path):
         for process in looking:
             process.kill()
             process.communicate()
+
+
+def test_runs_that_left_nothing_are_not_read_again(tmp_path):
+    clean, left, killed = (Ledger.create(tmp_path, "go", WHERE) for _ in range(3))
+    left.made("sprite", "s", id="1")
+    killed.making("key", "k")
+    clean.made("repo", "r", id="1")
+    clean.close()
+    left.close()
+    found = {run.id for run in unsettled(tmp_path)}
+    assert found == {left.run_id, killed.run_id}
+    again = Ledger.reopen(clean.folder)
+    assert again is not None and {run.id for run in unsettled(tmp_path)} == {*found, clean.run_id}
+    again.close()
+    killed.close()
+
+
+def test_output_is_in_its_file_and_an_event_says_where(tmp_path):
+    with Ledger.create(tmp_path, "go", WHERE) as ledger:
+        ledger.output("stdout", b"one", 3)
+        ledger.output("stderr", b"err", 3)
+        ledger.output("stdout", b"***", 20)
+        assert (ledger.folder / "stdout").read_bytes() == b"one***"
+    run = read_run(ledger.folder)
+    assert (run.recorded("stdout"), run.recorded("stderr")) == ((6, 20), (3, 3))
+    assert all(event["type"] != "output" for event in run.events)
+
+
+def test_output_that_a_kill_left_without_its_event_comes_again(tmp_path):
+    with Ledger.create(tmp_path, "go", WHERE) as ledger:
+        ledger.output("stdout", b"one", 3)
+    with (ledger.folder / "stdout").open("ab") as file:
+        file.write(b"cut")
+    with Ledger.reopen(ledger.folder) as again:
+        again.output("stdout", b"two", 6)
+    assert (ledger.folder / "stdout").read_bytes() == b"onetwo"
 
 
 def test_runs_of_one_second_are_in_the_order_of_their_starts(tmp_path):
@@ -147,7 +184,7 @@ def test_a_run_that_ends_while_it_is_looked_at_is_not_cut_off(tmp_path, monkeypa
         ledger.write("end", exit_code=0)
         return alive
 
-    monkeypatch.setattr("mesabox.flow.ledger.is_alive", ends_afterwards)
+    monkeypatch.setattr("mesabox.flow.record.runs.is_alive", ends_afterwards)
     run = read_run(ledger.folder)
     ledger.close()
     assert run.alive and run.end["exit_code"] == 0

@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from mesabox.flow.applying import apply_patch
-from mesabox.flow.patch_format import PatchProblem, parse_patch
+from mesabox.flow.patch.applying import apply_patch
+from mesabox.flow.patch.format import PatchProblem, parse_patch
 from tests.flow import trees
 
 QUIET = ("-c", "core.autocrlf=false")

@@ -12,9 +12,9 @@ from mesabox.engine.mesa.changes import ROOT
 from mesabox.engine.mesa.diffs import DiffRequest, diff_json, patch_text
 from mesabox.engine.mesa.objects import Entry, Objects
 from mesabox.errors import NotFound
-from mesabox.flow import patches
-from mesabox.flow.patch_writing import blob_oid
-from mesabox.flow.patches import patch_between_trees, whole_patch
+from mesabox.flow.patch import whole as patches
+from mesabox.flow.patch.whole import patch_between_trees, whole_patch
+from mesabox.flow.patch.writing import blob_oid
 from mesabox.wire.mesa import EMPTY_TREE_OID
 from tests.flow import trees
 from tests.flow.trees import EXECUTABLE, FILE, LINK

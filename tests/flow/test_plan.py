@@ -3,8 +3,8 @@
 import pytest
 
 from mesabox.errors import UsageProblem
-from mesabox.flow.command import Command
 from mesabox.flow.plan import Plan, environment_of, limit_of
+from mesabox.flow.running.command import Command
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30m", 1800), ("1h30m", 5400), ("90", 90), ("none", None)])
@@ -35,8 +35,8 @@ def test_the_key_outlives_the_command(timeout, lifetime):
 
 
 def test_the_limit_is_kept_inside_the_sprite():
-    request = Command(("make", "test"), folder="/mnt/r", workdir="sub", timeout=60, size=(30, 90)).request()
-    assert request.argv == ("timeout", "--foreground", "-k", "2", "60", "make", "test")
+    request = Command(("make", "test"), folder="/mnt/r", workdir="sub", timeout=60.5, size=(30, 90)).request()
+    assert request.argv[3:] == ("mesabox", "0.5", "60", "make", "test")
     assert (request.dir, request.tty, request.rows, request.cols, request.stdin) == ("/mnt/r/sub", True, 30, 90, True)
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from mesabox.clients.base import Bookmark, Change, TreeEntry
 from mesabox.errors import Failed, NotFound, ServiceError
-from mesabox.flow import seeding
-from mesabox.flow.ledger import Where
-from mesabox.flow.patch_writing import blob_oid
-from mesabox.flow.seeding import seed
+from mesabox.flow.patch.writing import blob_oid
+from mesabox.flow.record.runs import Where
+from mesabox.flow.seed import seeding
+from mesabox.flow.seed.seeding import seed
+from mesabox.flow.seed.source import read_source
 from mesabox.flow.services import Services
-from mesabox.flow.source import read_source
 from tests.flow import trees
 from tests.flow.here import Here
 from tests.flow.services import NOW
@@ -42,16 +42,16 @@ class Mesa:
         return Bookmark(name, "k" * 32 if self.now() else "z" * 32, True)
 
     async def change(self, repo, change_id):
-        oid = blob_oid(repr(sorted(self.kept.items())).encode())
+        self.looks += 1
+        self.shown = self.kept if self.looks > self.late else {}
+        oid = blob_oid(repr(sorted(self.shown.items())).encode())
         return Change(change_id, oid, "", "me", (), False, NOW, NOW)
 
     async def tree(self, repo, path="", *, change_id, depth):
-        self.looks += 1
-        shown = self.kept if self.looks > self.late else {}
         kinds = {LINK: "symlink"}
         return [
             TreeEntry(path, kinds.get(mode, "file"), blob_oid(data), len(data), f"{mode:o}")
-            for path, (mode, data) in shown.items()
+            for path, (mode, data) in self.shown.items()
         ]
 
     async def update_change(self, repo, change_id, *, files):
@@ -75,7 +75,9 @@ class Stage:
             subprocess.run(["rm", "-rf", self.folder], check=True)
             trees.write(tree, self.folder)
         source = read_source(self.folder)
-        return await seed(self.services, "s", str(self.mount), source, repo="r", bookmark="main", **options)
+        return await seed(
+            self.services, "s", str(self.mount), source, repo="r", bookmark="main", run="a-run", **options
+        )
 
 
 @pytest.fixture

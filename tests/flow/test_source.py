@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from mesabox.errors import UsageProblem
-from mesabox.flow.source import left_out_summary, read_source
+from mesabox.flow.seed.source import left_out_summary, read_source
 
 PATTERNS = [
     "*.log", "!keep.log", "/a", "a/", "!a/", "d/*.c", "**/x", "x/**", "!x/y", "b*", "*", "!*/", "!*.txt", "foo/bar",

@@ -4,7 +4,7 @@ import pytest
 
 from mesabox.clients.base import Output, Session
 from mesabox.errors import NotFound, OutcomeUnknown
-from mesabox.flow.terminal import AGAIN, TerminalSession
+from mesabox.flow.running.terminal import AGAIN, TerminalSession
 from mesabox.wire.execution import ExecRequest
 from tests.flow.services import FakeExecution
 

@@ -4,7 +4,7 @@ import os
 import random
 from pathlib import Path
 
-from mesabox.flow.patch_writing import Version, section
+from mesabox.flow.patch.writing import Version, section
 
 FILE, EXECUTABLE, LINK = 0o100644, 0o100755, 0o120000
 Tree = dict[str, tuple[int, bytes]]

@@ -51,3 +51,14 @@ def test_two_sprites_see_each_others_edits(mesabox):
     mesabox("run", "left", "--repo", "shared", "--", "sh", "-c", "echo from-left > file")
     assert mesabox("run", "right", "--repo", "shared", "--", "cat", "file").stdout == b"from-left\n"
     mesabox("down", "left", "right")
+
+
+def test_down_ends_a_run_that_is_still_going(mesabox):
+    run = mesabox.value("go", "--detach", "--repo", "down-running", "--", "sh", "-c", "echo x > file; sleep 300")
+    while b"run" not in mesabox("runs", "logs", run, "--ndjson").stdout.rpartition(b'"phase"')[2]:
+        pass
+    told = mesabox.json("down", run)
+    assert told["status"] == "ok"
+    assert mesabox.json("runs", "show", run)["data"]["failed_by"] == "signal"
+    assert f"mesabox-{run}" not in mesabox.value("sprite", "list").splitlines()
+    assert mesabox("down", run).returncode == 0

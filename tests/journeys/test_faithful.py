@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import json
 import os
+import signal
 
 import pytest
 
@@ -100,3 +102,18 @@ def test_variables_of_a_file(mesabox, sprite, words):
     (mesabox.cwd / "env").write_text("A=1\nB C=2\n")
     refused = mesabox(*words, *flags, *command, "--json" if words[0] == "sh" else "true", ok=False)
     assert refused.returncode == 2 and b"--env-file env, line 2" in refused.stdout + refused.stderr
+
+
+@pytest.mark.parametrize("name", ["INT", "TERM", "USR1"])
+@pytest.mark.parametrize("limit", ["none", "60s"])
+def test_a_command_that_handles_a_signal_is_left_to_it_with_a_limit_too(mesabox, name, limit):
+    mesabox("sprite", "up", "handles")
+    ready = f"/tmp/ready-{name}-{limit}"
+    script = f"trap 'echo heard; exit 7' {name}; echo ready; : > {ready}; while :; do sleep 0.1; done"
+    process = mesabox.start("run", "handles", "--timeout", limit, "--json", "--", "sh", "-c", script, stdin=None)
+    while mesabox("run", "handles", "--", "test", "-e", ready, ok=False).returncode:
+        pass
+    process.send_signal(getattr(signal, f"SIG{name}"))
+    told = json.loads(process.communicate(timeout=60)[0])
+    assert told["data"]["stdout"] == "ready\nheard\n"
+    assert told["exit_code"] == (7 if name == "USR1" else 128 + getattr(signal, f"SIG{name}"))

@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import secrets
+import signal
 import tarfile
 from pathlib import Path
 from urllib.parse import quote
@@ -154,3 +155,26 @@ def test_a_command_line_that_repeats_it_is_masked_in_the_record(mesabox):
     words = ("go", "-q", "--repo", "secrets-argv", "--secret", "CANARY", "--", "echo", "canary-word")
     assert mesabox(*words, env={"CANARY": "canary-word"}).stdout == b"canary-word\n"
     assert mesabox.json("runs", "show", "last")["data"]["command"] == "echo '***'"
+
+
+def test_a_detached_run_and_a_bug_report_have_neither(mesabox, home, canary):
+    words = ("go", "--detach", "--debug", "-v", "--repo", "secrets-detached", "--secret", "CANARY=@canary")
+    run = mesabox.value(*words, "--", "sh", "-c", 'printf %s "$CANARY" | md5sum; echo --shown--; exec sleep 34')
+    follow = mesabox.start("runs", "attach", run)
+    assert md5(canary).encode() in follow.stdout.readline()
+    assert follow.stdout.readline() == b"--shown--\n"
+    sprite = mesabox.json("runs", "show", run)["data"]["sprite"]
+    shown = mesabox("run", sprite, "--", "sh", "-c", "cat /dev/shm/mesabox-config/*/*").stdout
+    minted = re.search(rb"mesa_[A-Za-z0-9_-]{16,}", shown)[0].decode()
+    assert holders(canary, "cmdline") == holders(minted, "cmdline") == holders(minted, "environ") == set()
+    assert holders(canary, "environ") <= {b"sleep\x0034\x00"}
+    mesabox("doctor", "--bundle", "report.tar.gz", ok=False)
+    with tarfile.open(mesabox.cwd / "report.tar.gz") as report:
+        inside = b"".join(report.extractfile(one).read() for one in report if one.isfile())
+    assert run.encode() in inside
+    assert not any(form in inside for secret in (canary, minted) for form in forms(secret))
+    follow.send_signal(signal.SIGINT)  # goes to the run
+    out, err = follow.communicate(timeout=60)
+    for secret in (canary, minted):
+        assert not any(form in out + err for form in forms(secret))
+        assert [file.name for file in written(secret, home, mesabox.cwd)] == (["canary"] if secret == canary else [])

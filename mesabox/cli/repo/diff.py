@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from mesabox.cli._options import RepoName
 from mesabox.cli.repo._changes import base_of, change_named
-from mesabox.flow.patches import WholePatch, whole_patch
+from mesabox.flow.patch.whole import WholePatch, whole_patch
 from mesabox.switchboard import Switchboard
 from mesabox.ui.capture import as_text
 from mesabox.ui.result import Result, Table

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from mesabox.errors import NotFound
-from mesabox.flow.ledger import Run
-from mesabox.flow.patch_format import FilePatch, PatchProblem, parse_patch
+from mesabox.flow.patch.format import FilePatch, PatchProblem, parse_patch
+from mesabox.flow.record.runs import Run
 
 
 def patch_of(run: Run) -> bytes:

@@ -12,7 +12,7 @@ from typer import Argument, Option
 
 from mesabox.cli._runs import RunId, run_called
 from mesabox.cli.runs._patch import notes_of, patch_of, source_of
-from mesabox.flow.applying import Applied, AppliedFile, apply_patch
+from mesabox.flow.patch.applying import Applied, AppliedFile, apply_patch
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result, Table
 

@@ -16,8 +16,8 @@ from mesabox.cli._flow import Attempt, SecretOption
 from mesabox.cli._runs import RunId, run_called
 from mesabox.cli._watching import watched
 from mesabox.errors import Conflict, UsageProblem
-from mesabox.flow.ledger import Run
 from mesabox.flow.plan import Plan
+from mesabox.flow.record.runs import Run
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
 

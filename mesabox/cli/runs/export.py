@@ -10,7 +10,7 @@ from typer import Option
 
 from mesabox.cli._runs import RunId, run_called
 from mesabox.errors import UsageProblem
-from mesabox.flow.ledger import Run
+from mesabox.flow.record.runs import NO_RECORD, Run
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
 
@@ -31,7 +31,7 @@ def command(
     ] = None,
 ) -> Result:
     run = run_called(board, run_id)
-    members = sorted(path for path in run.folder.iterdir() if path.name != "lock" and _is_file(path))
+    members = sorted(path for path in run.folder.iterdir() if path.name not in NO_RECORD and _is_file(path))
     if output == "-":
         _check_stdout(board)
         _pack(board.streams.stdout.raw, run, members)

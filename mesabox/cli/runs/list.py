@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from typer import Option
 
 from mesabox.cli._runs import facts_of
-from mesabox.flow.ledger import newest_first
+from mesabox.flow.record.runs import newest_first
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result, Table
 

@@ -7,8 +7,8 @@ from typer import Option
 from mesabox.cli._runs import RunId, run_called
 from mesabox.cli._times import moment
 from mesabox.errors import NotFound, UsageProblem
-from mesabox.flow.ledger import Run
-from mesabox.flow.replay import always, never, replay
+from mesabox.flow.record.replay import always, never, replay
+from mesabox.flow.record.runs import Run
 from mesabox.switchboard import Switchboard
 from mesabox.ui.result import Result
 from mesabox.ui.telling import Teller

@@ -64,13 +64,13 @@ class SpritesClient:
     async def destroy_sprite(self, name: str) -> None:
         await self._http.send("DELETE", _path(name), subject=f"sprite {name!r}")
 
-    def execute(self, sprite: str, request: ExecRequest) -> SpriteExecution:
+    def execute(self, sprite: str, request: ExecRequest, *, tail: float = 0.0) -> SpriteExecution:
         async def connect() -> ClientConnection:
             if not goes_as_file(request):
                 return await self._dial(sprite, "/exec", request.query(), f"sprite {sprite!r}")
             return await self._dial_with_file(sprite, request)
 
-        return self._execution(connect, sprite, tty=request.tty)
+        return self._execution(connect, sprite, tty=request.tty, tail=tail)
 
     def attach(self, sprite: str, session_id: str) -> SpriteExecution:
         path = f"/exec/{quote(session_id, safe='')}"
@@ -165,8 +165,7 @@ class SpritesClient:
     async def _dial(self, sprite: str, path: str, query: str, subject: str) -> ClientConnection:
         from mesabox.clients.sprites.dial import dial
 
-        token = self._http.credential.token()
-        return await dial(self._http.service, self._http.base_url, _path(sprite, path), query, token, subject)
+        return await dial(self._http, _path(sprite, path), query, subject)
 
     async def _dial_with_file(self, sprite: str, request: ExecRequest) -> ClientConnection:
         path, script, short = as_file(request)
@@ -179,13 +178,13 @@ class SpritesClient:
                 await self._http.send("DELETE", _path(sprite, "/fs/delete"), subject=path, params=params)
             raise
 
-    def _execution(self, connect: Connect, sprite: str, *, tty: bool | None) -> SpriteExecution:
+    def _execution(self, connect: Connect, sprite: str, *, tty: bool | None, tail: float = 0.0) -> SpriteExecution:
         from mesabox.clients.sprites.session import SpriteExecution
 
         async def kill(session_id: str, name: str) -> None:
             await self.kill_session(sprite, session_id, signal=name, timeout=0)
 
-        return SpriteExecution(connect, kill, tty=tty)
+        return SpriteExecution(connect, kill, tty=tty, tail=tail)
 
     async def _json(self, read: Callable[[Any], T], method: str, path: str, subject: str, **options: Any) -> T:
         return self._read(read, await self._http.json(method, path, subject=subject, **options), subject)

@@ -26,14 +26,18 @@ Kill = Callable[[str, str], Awaitable[None]]
 
 
 class SpriteExecution:
-    """tty None: not known before the service says so (attach). kill: (session id, signal name) by HTTP."""
+    """tty None: not known before the service says so (attach). kill: (session id, signal name) by HTTP.
 
-    def __init__(self, connect: Connect, kill: Kill, *, tty: bool | None) -> None:
+    tail: seconds for which output is still taken in after the exit.
+    """
+
+    def __init__(self, connect: Connect, kill: Kill, *, tty: bool | None, tail: float = 0.0) -> None:
         self.session_id: str | None = None
         self.exit_code: int | None = None
         self._connect = connect
         self._kill = kill
         self._tty = tty
+        self._tail = tail
         self._socket: ClientConnection | None = None
         self._early: list[bytes] = []
 
@@ -81,16 +85,35 @@ class SpriteExecution:
         async for message in self._messages():
             if isinstance(message, str):
                 if self._control(message) and self._tty:
-                    return
-            elif self._tty:
-                yield Output(Stream.STDOUT, message)
-            elif (frame := split_frame(message)) is not None:
-                stream, payload = frame
-                if stream == Stream.EXIT:
-                    self.exit_code = exit_code_of(payload)
-                    return
-                if stream in (Stream.STDOUT, Stream.STDERR) and payload:
-                    yield Output(stream, payload)
+                    break
+            elif (output := self._output(message)) is not None:
+                yield output
+            elif message[:1] == bytes([Stream.EXIT]):
+                self.exit_code = exit_code_of(message[1:])
+                break
+        async for message in self._after_exit():
+            if (output := self._output(message)) is not None:
+                yield output
+
+    def _output(self, message: bytes) -> Output | None:
+        if self._tty:
+            return Output(Stream.STDOUT, message)
+        stream, payload = split_frame(message) or (Stream.EXIT, b"")
+        return Output(stream, payload) if stream in (Stream.STDOUT, Stream.STDERR) and payload else None
+
+    async def _after_exit(self) -> AsyncIterator[bytes]:
+        """What overtook nothing but the exit: it is on its way already. A service that closes at once, as they should,
+        costs nothing by it; one that holds the socket for seconds costs ``tail``. Another exit says nothing new.
+        """
+        until = asyncio.get_running_loop().time() + self._tail
+        while self._tail:
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await self._opened.recv()
+            except (ConnectionClosed, TimeoutError):
+                return
+            if isinstance(message, bytes):
+                yield message
 
     async def _messages(self) -> AsyncIterator[str | bytes]:
         """Until the socket closes. Raises OutcomeUnknown when it does before any exit was told."""

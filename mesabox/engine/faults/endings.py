@@ -1,9 +1,17 @@
 """Faults of how the exec socket ends: the exit late, wrong, twice or never, and the close."""
 
+import asyncio
+from contextlib import suppress
+
+from mesabox.engine.faults.aimed import Aimed
+from mesabox.engine.faults.faults import Shot
 from mesabox.engine.faults.habits import Habit, Holding, exit_text
-from mesabox.engine.gate import Message
+from mesabox.engine.gate import Message, Scope, Send
 from mesabox.engine.transport import hang_up
 from mesabox.wire.frames import exit_frame
+
+_HELD = 0.25
+"""Seconds."""
 
 
 class NoExit(Habit):
@@ -73,19 +81,39 @@ class JsonExitOnly(Habit):
 
 
 class _LastHeld(Habit):
-    """One piece of output is kept, the latest, so that the last can come when its turn is over."""
+    """One piece of output is kept, the latest, so that the last can come when its turn is over. Of a command that goes
+    on it is kept for a moment only: somebody may be waiting for it before the command gets its next input.
+    """
 
-    _last: Message | None = None
+    def __init__(self, shot: Shot, aimed: Aimed, scope: Scope, send: Send) -> None:
+        super().__init__(shot, aimed, scope, send)
+        self._last: Message | None = None
+        self._lock = asyncio.Lock()
+        self._timer: asyncio.Task[None] | None = None
 
     async def output(self, message: Message) -> None:
-        last, self._last = self._last, message
-        if last is not None:
-            await self.pass_on(last)
+        await self.release()
+        self._last = message
+        self._timer = asyncio.create_task(self._later())
+
+    async def _later(self) -> None:
+        await asyncio.sleep(_HELD)
+        with suppress(OSError):  # the client has left
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        async with self._lock:
+            last, self._last = self._last, None
+            if last is not None:
+                await self.pass_on(last)
 
     async def release(self) -> None:
-        last, self._last = self._last, None
-        if last is not None:
-            await self.pass_on(last)
+        self.over()
+        await self._let_go()
+
+    def over(self) -> None:
+        if self._timer and not self._lock.locked():
+            self._timer.cancel()
 
     async def closed(self, message: Message) -> None:
         await self.release()

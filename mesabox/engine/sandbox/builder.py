@@ -125,10 +125,11 @@ class _Builder:
         """Forked before the PID namespace, so as to be outside of it, too. Also its channel's end for the daemon."""
         others_end, channel = Channel.pair()
         ours, theirs = Channel.pair()
+        builder = os.getpid()
         pid = os.fork()
         if pid == 0:
             _close([ours, others_end, self._orders])
-            run_and_exit(lambda: _sprite_spawner(channel, theirs, self._ground.tier))
+            run_and_exit(lambda: _sprite_spawner(channel, theirs, self._ground.tier, builder))
         _close([channel, theirs])
         return others_end, Child(pid, ours)
 
@@ -161,13 +162,15 @@ class _Builder:
         close_all(namespaces)
 
 
-def _sprite_spawner(channel: Channel, parent: Channel, tier: Tier) -> None:
+def _sprite_spawner(channel: Channel, parent: Channel, tier: Tier, builder: int) -> None:
     privileges.hide()
     privileges.die_with_parent()
     message, namespaces = parent.receive()
     parent.close()
     init.join(namespaces)
     confine(tier, message["pids"], uid=identity.sprite_uid(tier))
+    if os.getppid() != builder:  # a change of ids takes the parent's end for news of it away, for as long as this took
+        raise EOFError
     Spawner(channel, Inside()).serve()
 
 

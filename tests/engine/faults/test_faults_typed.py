@@ -73,3 +73,9 @@ def test_go_whose_mount_fails_once(engine):
     assert (failed["exit_code"], failed["error"]["code"]) == (125, "mount_failed")
     assert engine.mesabox.json("go", "--repo", "unlucky", "--", "true")["exit_code"] == 0
     assert engine.fired == {"mount-fails=x1": 1}
+
+
+def test_output_that_comes_after_the_exit_is_not_lost(engine):
+    engine.set("output-after-exit")
+    done = engine.mesabox("run", SPRITE, "--", "sh", "-c", "echo out; exit 3", ok=False)
+    assert (done.returncode, done.stdout) == (3, b"out\n")

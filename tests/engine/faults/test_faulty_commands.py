@@ -182,6 +182,19 @@ async def test_however_it_is_told_our_client_has_all_of_it(engine, fault):
     assert list(engine.fired.values()) == [1]
 
 
+@pytest.mark.parametrize("fault", ["json-exit-early", "output-after-exit"])
+async def test_a_command_that_goes_on_is_heard_before_it_is_answered(engine, fault):
+    engine.set(fault)
+    async with engine.socket("sh", "-c", "read a; echo $a; read b; printf $b", stdin="true") as (socket, told):
+        for line in (b"one\n", b"two\n"):
+            await socket.send(b"\0" + line)
+            while told.output() == b"" and line == b"one\n":
+                told.take(await asyncio.wait_for(socket.recv(), 10))
+        await engine.listen(socket, told)
+    assert (told.output(), set(told.exits)) == (b"one\ntwo", {0})
+    assert told.order[-1 if fault == "output-after-exit" else -2] == "stdout"
+
+
 @pytest.mark.parametrize(("fault", "code"), [("wrong-exit", 255), ("wrong-exit:1", 1)])
 @pytest.mark.parametrize("tty", ["false", "true"])
 async def test_another_exit_code(engine, fault, code, tty):

@@ -378,3 +378,16 @@ async def a_cancelled_create_leaves_nothing(stage):
     while sorted(os.listdir("/proc/self/fd")) != before and time.monotonic() < deadline:
         await asyncio.sleep(0.02)
     assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+async def one_that_ends_while_it_is_born_ends_whole(stage):
+    """The second spawner still joins when the first has gone: held there, it must not be forgotten."""
+    for _ in range(20):
+        sandbox = await stage.sandbox()
+        spawner = sandbox._alive[-1]
+        signal.pidfd_send_signal(spawner, signal.SIGSTOP)
+        sandbox.kill()
+        await ready(sandbox._alive[1])
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(spawner, signal.SIGCONT)
+        await asyncio.wait_for(asyncio.shield(sandbox.died), 10)

@@ -39,6 +39,7 @@ def test_everywhere(play, story, tier):
         "disk_is_kept",
         "layers_lie_under_the_upper",
         "death_is_noticed",
+        "one_that_ends_while_it_is_born_ends_whole",
         "the_zygote_takes_all_along",
         "processes_are_bounded",
         "memory_is_bounded",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mesabox.flow.patch_format import Hunk
+from mesabox.flow.patch.format import Hunk
 
 
 def placed(content: bytes, hunks: Sequence[Hunk]) -> tuple[bytes, int] | None:

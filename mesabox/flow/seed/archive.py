@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 
 from mesabox.errors import Failed
-from mesabox.flow.source import Source, SourceFile
+from mesabox.flow.seed.source import Source, SourceFile
 
 _PIECE = 256 << 10
 

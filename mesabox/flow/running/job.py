@@ -17,14 +17,16 @@ from pathlib import Path
 from mesabox.clients.base import Execution, Output, SandboxHost
 from mesabox.errors import Failed, MesaboxError, OutcomeUnknown, TryLater
 from mesabox.flow import scripts
-from mesabox.flow.asking import ask
-from mesabox.flow.input import Input
-from mesabox.flow.marks import Marks
+from mesabox.flow.running.asking import ask
+from mesabox.flow.running.input import Input
+from mesabox.flow.running.marks import Marks
 from mesabox.wire.execution import ExecRequest
 
 STDOUT, STDERR = 1, 2
 _PAUSES = (0.0,) * 8 + (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0)
 """Seconds before each try to take up a lost connection; from the first again whenever one brought anything."""
+_PATIENCE = 120.0
+"""Seconds in which no connection brought anything, after which there is no further try: each may have been slow."""
 _LINGER_MARGIN = 30.0
 _SHORT = 20.0
 _GOOD_SECONDS = 5.0
@@ -121,7 +123,7 @@ class Job:
         self._had = {STDOUT: offsets[0], STDERR: offsets[1]}
         self._input = Input() if spec.stdin else None
         self._connection: _Connection | None = None
-        self._fruitless = 0
+        self._fruitless, self._fruitless_since = 0, 0.0
 
     @property
     def session_id(self) -> str | None:
@@ -225,8 +227,14 @@ class Job:
             self._tell("the connection to the command was lost, and has been taken up again")
 
     async def _connect_patiently(self, lost: MesaboxError | None) -> None:
+        if self._fruitless == 0:
+            self._fruitless_since = time.monotonic()
         while self._fruitless < len(_PAUSES):
-            await asyncio.sleep(_PAUSES[self._fruitless])
+            asked = (lost.after or 0.0) if isinstance(lost, TryLater) else 0.0
+            pause = max(_PAUSES[self._fruitless], asked)
+            if time.monotonic() + pause > self._fruitless_since + _PATIENCE:
+                break
+            await asyncio.sleep(pause)
             self._fruitless += 1
             try:
                 return await self._connect()

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from mesabox.errors import Conflict, Failed, NotFound
-from mesabox.flow.hunks import placed
-from mesabox.flow.local_tree import Local, LocalTree, Put
-from mesabox.flow.patch_format import FilePatch, PatchProblem, parse_patch
-from mesabox.flow.patch_writing import blob_oid
+from mesabox.flow.patch.format import FilePatch, PatchProblem, parse_patch
+from mesabox.flow.patch.hunks import placed
+from mesabox.flow.patch.local_tree import Local, LocalTree, Put
+from mesabox.flow.patch.writing import blob_oid
 from mesabox.wire.mesa_paths import check_path
 
 How = Literal["applied", "merged", "overwritten", "already there"]

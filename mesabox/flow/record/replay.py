@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mesabox.clients.base import Output
-from mesabox.flow.ledger import is_alive, parsed, read_run
+from mesabox.flow.record.runs import is_alive, parsed, read_run
 
 _LOOK = 0.05
 _STREAMS = {"stdout": 1, "stderr": 2}

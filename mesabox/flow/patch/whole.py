@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from mesabox.clients.base import Diff, DiffEntry, RepoHost, TreeEntry
 from mesabox.errors import MesaboxError
-from mesabox.flow.patch_format import FilePatch, PatchProblem, parse_section, sections
-from mesabox.flow.patch_writing import Version, section
+from mesabox.flow.patch.format import FilePatch, PatchProblem, parse_section, sections
+from mesabox.flow.patch.writing import Version, section
 from mesabox.flow.settling import Tree, tree_at
 
 _AT_ONCE = 8

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from mesabox.clients.base import Execution, Output
-from mesabox.flow.ledger import Ledger
+from mesabox.flow.record.ledger import Ledger
 from mesabox.flow.redaction import RedactedStream
 
 _NAMES = {1: "stdout", 2: "stderr"}
@@ -17,6 +17,8 @@ class Recorded:
         self._ledger = ledger
         self._redacted = {stream: RedactedStream(ledger.redactor) for stream in _NAMES}
         self._had = dict(zip(_NAMES, offsets, strict=True))
+        for name in _NAMES.values():
+            ledger.begin_output(name)
         self.write, self.close_stdin = execution.write, execution.close_stdin
         self.resize, self.signal = execution.resize, execution.signal
 

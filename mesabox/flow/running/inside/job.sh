@@ -33,7 +33,7 @@ await() { # FILE LOOKS: until something is written in it
   until [ -s "$place/$1" ]; do
     looks=$((looks + 1))
     [ "$looks" -lt "$2" ] || return 1
-    nap 0.01
+    nap 0.004
   done
 }
 
@@ -98,13 +98,13 @@ drain() { # all that the command wrote; a daemon of it may hold its pipes open, 
   looks=0 before=
   until there done1 && there done2; do
     looks=$((looks + 1))
-    if [ "$looks" -gt 20 ] && [ $((looks % 10)) = 0 ]; then
+    if [ "$looks" -gt 30 ] && [ $((looks % 15)) = 0 ]; then
       now="$(size out) $(size err)"
       [ "$now" = "$before" ] && asleep "$copies1" && asleep "$copies2" && return
       [ "$looks" -lt 400 ] || return
       before=$now
     fi
-    nap 0.005
+    nap 0.003
   done
 }
 
@@ -181,7 +181,7 @@ news() { # whether something was written since we looked: never no when it was, 
 
 pause() { # short at first; a silent command is looked at ten times a second
   ticks=$((ticks + 1))
-  if [ "$ticks" -lt 20 ]; then nap 0.01; elif [ "$ticks" -lt 60 ]; then nap 0.03; else nap 0.1; fi
+  if [ "$ticks" -lt 20 ]; then nap 0.004; elif [ "$ticks" -lt 60 ]; then nap 0.03; else nap 0.1; fi
 }
 
 alive() {
@@ -190,7 +190,7 @@ alive() {
 }
 
 follow() { # OUT ERR STDIN, which is on 6
-  await runner 300 || { tell absent; exit 79; }
+  await runner 800 || { tell absent; exit 79; }
   tell begun
   alive || there end || { tell lost; exit 77; }
   [ "$3" = no ] || there end || (setsid sh "$self" feed "${place##*/}" "$mark" <&6 &)
@@ -249,8 +249,8 @@ ended() {
 case $verb in
 follow) mark=$1; shift; exec 6<&0; follow "$@" ;;
 feed) mark=$1; feed ;;
-signal) await pid 200; send "$1" ;;
-forget) rm -rf "$place" ;;
+signal) await pid 500; send "$1" ;;
+forget) rm -rf "$place" "$place.mounted" ;;
 start | run | limit | become | tty | ended) "$verb" "$@" ;;
 esac
 # whole

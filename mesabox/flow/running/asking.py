@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from mesabox.clients.base import Completed, Execution, SandboxHost
-from mesabox.errors import Failed, OutcomeUnknown, TryLater
+from mesabox.errors import Failed, MesaboxError, OutcomeUnknown, TryLater
 from mesabox.wire.execution import ExecRequest
 
 _AND_SAY = '"$@"; printf "%s%s\\n" "$0" "$?"'
@@ -25,24 +25,31 @@ async def ask(
 ) -> Completed:
     """For what may be done twice. timeout: seconds for all tries together.
 
-    Failed when that is over; OutcomeUnknown when no try was answered whole.
+    Failed when that is over, or what the last try failed with; OutcomeUnknown when no try was answered whole.
     """
+    failures: list[MesaboxError] = []
     try:
         async with asyncio.timeout(timeout):
-            return await _until_answered(sandboxes, sprite, argv, stdin)
+            return await _until_answered(sandboxes, sprite, argv, stdin, failures)
     except TimeoutError:
+        if failures and isinstance(failures[-1], TryLater):
+            raise failures[-1] from None
         why = f"it was still running in sprite {sprite!r} after {timeout:g} s"
         raise Failed(f"{argv[0]!r} took too long", why=why, code="timeout", retryable=True) from None
 
 
-async def _until_answered(sandboxes: SandboxHost, sprite: str, argv: Sequence[str], stdin: bytes) -> Completed:
+async def _until_answered(
+    sandboxes: SandboxHost, sprite: str, argv: Sequence[str], stdin: bytes, failures: list[MesaboxError]
+) -> Completed:
+    """A service that asks for a longer pause than the ones here has been waited for already, or asks for too much."""
     for attempt, pause in enumerate(_PAUSES, 1):
         await asyncio.sleep(pause)
         last = attempt == len(_PAUSES)
         try:
             done = await _once(sandboxes, sprite, argv, stdin)
-        except (OutcomeUnknown, TryLater):
-            if last:
+        except (OutcomeUnknown, TryLater) as failure:
+            failures.append(failure)
+            if last or (isinstance(failure, TryLater) and (failure.after or 0) > _PAUSES[-1]):
                 raise
         else:
             if done.exit_code != NO_INPUT or last:

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from mesabox.clients.base import Execution, TreeEntry
 from mesabox.errors import Failed, MesaboxError
 from mesabox.flow import scripts
-from mesabox.flow.archive import opened, tar_of
-from mesabox.flow.asking import ask
-from mesabox.flow.patch_writing import blob_oid
+from mesabox.flow.patch.writing import blob_oid
+from mesabox.flow.running.asking import ask
+from mesabox.flow.seed.archive import opened, tar_of
+from mesabox.flow.seed.source import Source, SourceFile
 from mesabox.flow.services import Services
 from mesabox.flow.settling import Tree, head_of, settled, tree_at
-from mesabox.flow.source import Source, SourceFile
 from mesabox.wire.execution import ExecRequest
 
 _REMOVE_LIMIT = 120.0
@@ -65,9 +65,18 @@ class _Work:
 
 
 async def seed(
-    services: Services, sprite: str, folder: str, source: Source, *, repo: str, bookmark: str, limit: float = 600.0
+    services: Services,
+    sprite: str,
+    folder: str,
+    source: Source,
+    *,
+    repo: str,
+    bookmark: str,
+    run: str,
+    limit: float = 600.0,
 ) -> Seeded:
-    """folder: the writable mount of ``repo`` at ``bookmark`` in the sprite. limit: seconds for the sending.
+    """folder: the writable mount of ``repo`` at ``bookmark`` in the sprite, made by ``run``. limit: seconds for the
+    sending.
 
     Returns when Mesa has all of it. An error names the step that it stopped at; what was done by then stays.
     """
@@ -79,7 +88,7 @@ async def seed(
         await _remove(services, sprite, folder, work)
     with _step(source, "sending its files"):
         if work.send:
-            await asyncio.wait_for(_send(services, sprite, folder, source, work.send), limit)
+            await asyncio.wait_for(_send(services, sprite, folder, run, source, work.send), limit)
     with _step(source, "waiting until Mesa has them"):
         await _wait(services, repo, bookmark, before, work)
     with _step(source, "telling Mesa of files that are tracked though ignored"):
@@ -141,8 +150,10 @@ async def _remove(services: Services, sprite: str, folder: str, work: _Work) -> 
             raise Failed("files in the mount cannot be removed", why=_why(done.stderr, done.exit_code))
 
 
-async def _send(services: Services, sprite: str, folder: str, source: Source, files: Sequence[SourceFile]) -> None:
-    request = ExecRequest(argv=tuple(scripts.sh(scripts.UNPACK, folder)), stdin=True)
+async def _send(
+    services: Services, sprite: str, folder: str, run: str, source: Source, files: Sequence[SourceFile]
+) -> None:
+    request = ExecRequest(argv=tuple(scripts.sh(scripts.UNPACK, folder, run)), stdin=True)
     said = bytearray()
     async with services.sandboxes.execute(sprite, request) as execution:
         feeding = asyncio.create_task(_feed(execution, tar_of(source, files)))

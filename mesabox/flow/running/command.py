@@ -4,24 +4,29 @@ import asyncio
 import posixpath
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from mesabox.clients.base import Execution, Secret
+from mesabox.errors import MesaboxError
 from mesabox.flow import scripts
 from mesabox.flow.interrupts import Interrupts
-from mesabox.flow.job import Job, JobSpec, words
-from mesabox.flow.ledger import Ledger, read_run
-from mesabox.flow.recording import Recorded
-from mesabox.flow.secrets import delivered, loading, new_file, remove
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.recording import Recorded
+from mesabox.flow.record.runs import read_run
+from mesabox.flow.running.job import Job, JobSpec, words
+from mesabox.flow.running.secrets import delivered, loading, new_file, remove
+from mesabox.flow.running.terminal import TerminalSession
 from mesabox.flow.services import Services
-from mesabox.flow.terminal import TerminalSession
 from mesabox.wire.execution import ExecRequest
 
 FailedBy = Literal["command", "timeout", "signal", "service", "mesabox"]
 _KILL_AFTER = 2
+_KILL_SECONDS = 1.5
 _MARGIN = 10.0
+_TAIL = 0.05
+"""Only such a command's output would be lost for good: a job knows how much there is, and asks again."""
 
 
 class Console(Protocol):
@@ -90,8 +95,8 @@ class Command:
         """The limit is kept inside the sprite too, so that a client that dies leaves no command behind."""
         if self.timeout is None:
             return argv
-        foreground = ("--foreground",) if self.size else ()
-        return ("timeout", *foreground, "-k", str(_KILL_AFTER), f"{self.timeout:g}", *argv)
+        whole = int(self.timeout)
+        return ("sh", "-c", scripts.LIMITED, "mesabox", f"{self.timeout - whole:g}", str(whole), *argv)
 
     def _start(self) -> str | None:
         if self.workdir is None or self.mount is not None:
@@ -171,7 +176,7 @@ def _execution(
         request, place = (command.request(), None) if kept is None else (command.on_terminal(kept.place), kept.place)
         return TerminalSession(sandboxes, sprite, request, place=place, tell=kept.tell if kept else _unheard)
     if kept is None:
-        return sandboxes.execute(sprite, command.request())
+        return sandboxes.execute(sprite, command.request(), tail=_TAIL)
     spec = replace(command, stdin=command.stdin or kept.takes_input).job(kept.place)
     return Job(sandboxes, sprite, spec, started=not kept.may_begin, offsets=offsets, tell=kept.tell)
 
@@ -192,11 +197,18 @@ async def _attended(
         with interrupts.lent_to(execution):
             return await _within(limit, console.attend(watched, size=command.size))
     except TimeoutError:
-        await execution.signal("KILL")
+        await _kill(execution)
         return 137
     except asyncio.CancelledError:
-        await execution.signal("KILL")
+        await _kill(execution)
         raise
+
+
+async def _kill(execution: Execution) -> None:
+    """Not for long: where it cannot be told, the teardown or its own limit ends it."""
+    with suppress(MesaboxError, TimeoutError):
+        async with asyncio.timeout(_KILL_SECONDS):
+            await execution.signal("KILL")
 
 
 async def _within(limit: float | None, work: Awaitable[int]) -> int:

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from mesabox.clients.base import SandboxHost, Secret
 from mesabox.errors import Failed, MesaboxError, Unsupported
 from mesabox.flow import scripts
-from mesabox.flow.asking import ask
+from mesabox.flow.running.asking import ask
 
 _LIMIT = 30.0
 _REMOVE_LIMIT = 2.0

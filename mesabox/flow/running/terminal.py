@@ -10,8 +10,8 @@ from contextlib import suppress
 
 from mesabox.clients.base import Execution, Output, SandboxHost
 from mesabox.errors import MesaboxError, NotFound, OutcomeUnknown, TryLater
-from mesabox.flow import job
-from mesabox.flow.asking import ask
+from mesabox.flow.running import job
+from mesabox.flow.running.asking import ask
 from mesabox.wire.execution import ExecRequest
 
 _PAUSES = (0.0, 0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0)
@@ -90,8 +90,8 @@ class TerminalSession:
             except NotFound:
                 self.exit_code = await self._ended(lost)
                 return
-            except (OutcomeUnknown, TryLater) as failure:
-                lost = failure
+            except (OutcomeUnknown, TryLater):
+                continue
         raise lost
 
     async def _attach(self, session_id: str) -> None:

@@ -14,10 +14,10 @@ from mesabox.clients.sprites.client import SpritesClient, SpritesToken
 from mesabox.clients.transport import Transport
 from mesabox.errors import Failed
 from mesabox.flow.collect import collect, note_base
-from mesabox.flow.ledger import Where
-from mesabox.flow.seeding import seed
+from mesabox.flow.record.runs import Where
+from mesabox.flow.seed.seeding import seed
+from mesabox.flow.seed.source import read_source
 from mesabox.flow.services import Services
-from mesabox.flow.source import read_source
 from tests.flow import trees
 
 MAKE = r"""
@@ -150,14 +150,14 @@ class Seeding:
         self.services = Services(repos, sandboxes, Where("local", env["MESA_API_URL"], env["SPRITES_API_URL"]))
 
     async def seed(self, source):
-        return await seed(self.services, self.name, self.folder, source, repo=self.name, bookmark="main")
+        return await seed(self.services, self.name, self.folder, source, repo=self.name, bookmark="main", run="")
 
     async def base(self):
         head = await self.services.repos.bookmark(self.name, "main")
         return await note_base(self.services.repos, self.name, "main", head.change_id)
 
     async def collect(self, base):
-        return await collect(self.services, self.name, base, sprite=self.name, folder=self.folder)
+        return await collect(self.services, self.name, base, sprite=self.name, folder=self.folder, run="")
 
     def in_mount(self, script):
         return self.mesabox("run", self.name, "--repo", self.name, "--", "sh", "-c", script).stdout

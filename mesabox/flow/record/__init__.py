@@ -1,0 +1,1 @@
+"""The record of runs: written ahead, read after any kill, followed while it grows."""

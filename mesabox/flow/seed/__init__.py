@@ -1,0 +1,1 @@
+"""A local folder, as git would take it, into a repo."""
