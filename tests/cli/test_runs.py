@@ -336,7 +336,7 @@ class TestSweep:
     def cut_off(runs, monkeypatch, ago, **facts):
         then = time.time() - ago
         with monkeypatch.context() as past:
-            past.setattr("mesabox.flow.ledger.time.time", lambda: then)
+            past.setattr("mesabox.flow.record.ledger.time.time", lambda: then)
             with Ledger.create(runs, "go", WHERE, **{**GO, "timeout": 60.0, **facts}) as ledger:
                 ledger.made("sprite", "old", id="id-old")
                 ledger.made("key", "old-key", id="key-old")

@@ -5,14 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mesabox.flow.command import Command
 from mesabox.flow.earlier import Earlier
 from mesabox.flow.go import Go
 from mesabox.flow.interrupts import Interrupts
-from mesabox.flow.ledger import Ledger, Where, read_run
 from mesabox.flow.leftovers import abandoned
 from mesabox.flow.plan import Plan
+from mesabox.flow.record.ledger import Ledger, Where
+from mesabox.flow.record.runs import read_run
 from mesabox.flow.reporter import SilentReporter
+from mesabox.flow.running.command import Command
 from mesabox.flow.services import Services
 from tests.flow.services import FakeExecution, FakeRepos, FakeSandboxes, World
 
@@ -35,12 +36,12 @@ class Console:
 
 
 class Sandboxes(FakeSandboxes):
-    """Remembers the words of each command; ``cut``: its process is killed once the command has printed."""
+    """Remembers the words of each command; ``cut`` is called once it has printed."""
 
     def __init__(self, world):
         super().__init__(world)
         self.jobs = []
-        self.cut = False
+        self.cut = None
 
     def execute(self, sprite, request):
         if "start" in request.argv or "follow" in request.argv:
@@ -61,7 +62,7 @@ class Sandboxes(FakeSandboxes):
             if output.stream == 2 or not self.had:
                 yield output
             if self.cut and output.stream == 1:
-                raise Killed
+                self.cut()
 
 
 class Stage:
@@ -78,28 +79,28 @@ class Stage:
 
     async def killed(self, at, **more):
         """As ``go``, by a process that is killed when ``at`` is asked for; ``output``: once the command printed."""
-        asked = self.world.asked
+        ledger = Ledger.create(self.runs, "go", WHERE, timeout=60.0)
+        asked, self.run_id, dead = self.world.asked, ledger.run_id, False
 
         def dying(name):
+            nonlocal dead
+            if dead:
+                raise Killed
             asked(name)
             if name == at:
-                raise Killed
+                die()
 
-        self.world.asked, self.sandboxes.cut = dying, at == "output"
+        def die():
+            nonlocal dead
+            dead, ledger.write = True, lambda *_, **__: None
+            raise Killed
+
+        self.world.asked, self.sandboxes.cut = dying, die if at == "output" else None
         plan = Plan(Command(("make",), timeout=60.0), repo="work", **more)
-        ledger = Ledger.create(self.runs, "go", WHERE, timeout=60.0)
-        self.run_id = ledger.run_id
-        take_down = Go.tear_down, Go.collect, Go._close
-        try:
-            if at not in ("written", "revoke_key"):
-                Go.tear_down = Go.collect = _nothing
-            Go._close = lambda _: None
-            with pytest.raises((Killed, BaseExceptionGroup)):
-                await self._whole(plan, ledger, None)
-        finally:
-            Go.tear_down, Go.collect, Go._close = take_down
-            self.world.asked, self.sandboxes.cut = asked, False
-            ledger.close()
+        with pytest.raises((Killed, BaseExceptionGroup)):
+            await self._whole(plan, ledger, None)
+        self.world.asked, self.sandboxes.cut = asked, None
+        ledger.close()
 
     async def resume(self, **more):
         plan = Plan(Command(("make",), timeout=60.0), repo="work", **{"keep": "on-failure", **more})
@@ -117,10 +118,6 @@ class Stage:
     def nothing_is_left(self):
         left = [one for one in read_run(self.runs / self.run_id).leftovers() if one.kind != "repo"]
         return left == [] == list(abandoned(self.runs)) and self.world.sprites == {} and self.world.live_keys == []
-
-
-async def _nothing(_):
-    return None
 
 
 @pytest.fixture
@@ -159,7 +156,7 @@ async def test_a_command_that_failed_is_begun_again_under_another_name(stage):
 async def test_a_command_that_ended_well_is_not_run_again(stage):
     stage.world.broken.add("written")
     first = await stage.go()
-    assert (first.exit_code, first.error.code) == (125, "collect_failed")
+    assert (first.exit_code, first.error.code) == (125, "collect_incomplete")
     stage.world.broken.clear()
     outcome = await stage.resume()
     assert outcome.exit_code == 0 and stage.world.calls.count("execute") == 1

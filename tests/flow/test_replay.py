@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from mesabox.flow.ledger import Ledger, Where, read_run
-from mesabox.flow.replay import Replayed, always, replay
+from mesabox.flow.record.ledger import Ledger, Where
+from mesabox.flow.record.replay import Replayed, always, replay
+from mesabox.flow.record.runs import read_run
 
 WHERE = Where("local", "http://m", "http://s", "my-org")
 
@@ -124,7 +125,7 @@ async def test_output_that_no_event_speaks_of_is_not_shown_twice(ledger):
 async def test_following_ends_with_the_process(tmp_path):
     """Killed without a last word."""
     code = (
-        "import sys,pathlib; from mesabox.flow.ledger import *;"
+        "import sys,pathlib; from mesabox.flow.record.ledger import *;"
         f"l=Ledger.create(pathlib.Path({str(tmp_path)!r}),'go',Where('local','m','s'));l.output('stdout',b'x',1);"
         "print(l.run_id,flush=True);sys.stdin.read()"
     )
