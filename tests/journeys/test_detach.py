@@ -143,7 +143,6 @@ def test_whoever_reads_the_id_does_not_wait_for_the_run(mesabox):
     )
     run_id = done.stdout.decode().strip()
     assert mesabox.json("runs", "show", run_id)["data"]["state"] == "running"
-    mesabox("down", run_id, ok=False)
     os.kill(supervisor(mesabox, run_id), signal.SIGTERM)
     assert mesabox("runs", "attach", run_id, ok=False).returncode == 143
     assert mesabox.value("sprite", "list", "--prefix", f"mesabox-{run_id}") == ""

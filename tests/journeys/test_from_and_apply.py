@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import schemas
+
 SOURCE = Path(__file__).parents[2]
 WORK = r"""
 set -e
@@ -132,6 +134,19 @@ def test_detached_and_killed_it_is_applied_by_the_one_that_takes_over(mesabox, p
     watching.communicate(timeout=60)
     assert mesabox("runs", "attach", run_id).stdout == b"begun\n"
     assert git(project, "status", "--porcelain") == b" D README.md\n?? file\n"
+
+
+def test_its_events_and_its_record(mesabox, project):
+    words = ("go", "--ndjson", "--from", str(project), "--apply", "--keep", "always", "--repo", "from-events")
+    told = schemas.events(mesabox(*words, "--", "sh", "-c", "echo out; echo x > file").stdout)
+    run_id = told[-1]["run_id"]
+    recorded = schemas.recorded(mesabox("runs", "logs", run_id, "--ndjson").stdout)
+    mesabox("down", run_id)
+    kinds = {"start", "phase", "making", "made", "base", "seeded", "command", "output", "exit", "changes", "kept"}
+    assert kinds <= {event["type"] for event in told} and kinds <= {event["type"] for event in recorded}
+    (kept,) = [event["resources"] for event in recorded if event["type"] == "kept"]
+    assert [one["kind"] for one in kept] == ["sprite"] and recorded[0]["source"] == str(project)
+    assert [file["path"] for file in told[-1]["data"]["applied"]] == ["file"]
 
 
 def _seeded(mesabox, process):
