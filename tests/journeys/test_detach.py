@@ -1,6 +1,5 @@
 """Runs that go on by themselves: attached to while they print, after they ended, from two sides, and taken over."""
 
-import json
 import os
 import signal
 import subprocess
@@ -40,38 +39,26 @@ def finished(mesabox, run_id):
 
 
 def test_pieces_of_those_who_come_and_go_make_the_whole(mesabox):
+    """Left three times while it prints, then followed to its end from two sides, then shown once more."""
     run_id = mesabox.value("go", "--detach", "--repo", "detach", "--", "sh", "-c", SCRIPT)
-    pieces, after = b"", 0
+    pieces, place = b"", [run_id]
     for number in (signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
-        attached = mesabox.start("runs", "attach", run_id, "--json", "--after", str(after))
-        time.sleep(0.6)
+        attached = mesabox.start("runs", "attach", *place)
+        pieces += lines_of(attached, LINES // 6)
         attached.send_signal(number)
         out, err = attached.communicate(timeout=60)
-        told = json.loads(out)
-        assert told["exit_code"] == attached.returncode == (0 if number == signal.SIGQUIT else 128 + number), err
-        assert told["data"]["state"] == "running"
-        pieces, after = pieces + told["data"]["stdout"].encode(), told["data"]["last_seq"]
-    both = [mesabox.start("runs", "attach", run_id, "--after", str(after)) for _ in range(2)]
+        assert attached.returncode == (0 if number == signal.SIGQUIT else 128 + number), err
+        pieces, place = pieces + out, err.decode().split("mesabox runs attach ")[-1].split()
+        assert place[:2] == [run_id, "--after"]
+    both = [mesabox.start("runs", "attach", *place) for _ in range(2)]
     rest = [one.communicate(timeout=120) for one in both]
     assert [one.returncode for one in both] == [3, 3] and rest[0] == rest[1]
     assert rest[0][1] == b"e\n" and pieces + rest[0][0] == WANTED
     whole = mesabox("runs", "attach", run_id, ok=False)
     assert (whole.returncode, whole.stdout, whole.stderr) == (3, WANTED, b"e\n")
     assert mesabox("runs", "logs", run_id, "--follow").stdout == WANTED
-    finished(mesabox, run_id)
-
-
-@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGTERM])
-def test_one_who_left_is_told_where_to_go_on(mesabox, number):
-    run_id = mesabox.value("go", "--detach", "--repo", "detach", "--", "sh", "-c", SCRIPT)
-    attached = mesabox.start("runs", "attach", run_id)
-    begun = lines_of(attached, 3)
-    attached.send_signal(number)
-    more, err = attached.communicate(timeout=60)
-    assert attached.returncode == (0 if number == signal.SIGQUIT else 128 + number)
-    last = err.decode().split("mesabox runs attach ")[-1].split()
-    rest = mesabox("runs", "attach", *last, ok=False)
-    assert rest.returncode == 3 and begun + more + rest.stdout == WANTED
+    told = mesabox.json("runs", "attach", run_id, "--after", place[2])["data"]
+    assert pieces + told["stdout"].encode() == WANTED and told["state"] == "failed"
     finished(mesabox, run_id)
 
 
