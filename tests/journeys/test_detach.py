@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -16,6 +15,7 @@ LINES = SECONDS * 10
 WANTED = b"".join(b"line %d\n" % number for number in range(1, LINES + 1))
 SCRIPT = f"""
 i=0; while [ $i -lt {LINES} ]; do i=$((i+1)); echo line $i; sleep 0.09; done
+sleep ${1:-0}
 cat /proc/sys/kernel/random/uuid > made; echo e >&2; exit 3
 """
 
@@ -89,7 +89,7 @@ def test_ctrl_c_goes_to_the_run(mesabox):
 
 @pytest.mark.parametrize("attachers", [1, 2])
 def test_a_run_whose_process_was_killed_is_taken_over(mesabox, attachers):
-    run_id = mesabox.value("go", "--detach", "--repo", "detach-killed", "--", "sh", "-c", SCRIPT)
+    run_id = mesabox.value("go", "--detach", "--repo", "detach-killed", "--", "sh", "-c", SCRIPT, "sh", "3")
     watching = mesabox.start("runs", "attach", run_id)
     lines_of(watching, 3)
     os.kill(supervisor(mesabox, run_id), signal.SIGKILL)
@@ -106,7 +106,7 @@ def test_a_run_whose_process_was_killed_is_taken_over(mesabox, attachers):
 
 
 def test_one_that_was_killed_once_it_had_been_left_again(mesabox):
-    run_id = mesabox.value("go", "--detach", "--repo", "detach-again", "--", "sh", "-c", SCRIPT)
+    run_id = mesabox.value("go", "--detach", "--repo", "detach-again", "--", "sh", "-c", SCRIPT, "sh", "6")
     watching = mesabox.start("runs", "attach", run_id)
     lines_of(watching, 2)
     for _ in range(2):

@@ -84,7 +84,7 @@ def test_a_colliding_edit_of_ones_own_stays(mesabox, project):
     """Made while the run goes: the folder of the end is not the one of the beginning."""
     process = mesabox.start(
         "--json", "go", "--from", str(project), "--apply", "--repo", "from-collide", "--",
-        "sh", "-c", "sed -i '1s/.*/theirs/' README.md; echo new > new-file; sleep 2",
+        "sh", "-c", "sed -i '1s/.*/theirs/' README.md; echo new > new-file; sleep 6",
     )  # fmt: skip
     run_id = _seeded(mesabox, process)
     mine = "mine\n" + (project / "README.md").read_text().partition("\n")[2]
@@ -126,7 +126,7 @@ def test_a_run_that_failed_applies_nothing_and_says_how(mesabox, project):
 
 def test_detached_and_killed_it_is_applied_by_the_one_that_takes_over(mesabox, project):
     words = ("go", "--detach", "--from", str(project), "--apply", "--repo", "from-detached", "--")
-    run_id = mesabox.value(*words, "sh", "-c", "echo begun; sleep 2; rm README.md; echo x > file")
+    run_id = mesabox.value(*words, "sh", "-c", "echo begun; sleep 4; rm README.md; echo x > file")
     watching = mesabox.start("runs", "attach", run_id)
     assert watching.stdout.readline() == b"begun\n"
     events = mesabox.json("runs", "show", run_id)["data"]["events"]

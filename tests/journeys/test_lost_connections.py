@@ -72,14 +72,14 @@ def test_an_end_that_is_not_told_is_never_a_success_of_another_making(mesabox, f
 def test_a_client_that_is_killed_leaves_its_limit_behind(mesabox):
     """Inside the sprite, without ``gc``: nobody is left who could end the command."""
     script = "trap : TERM; echo $$ > /tmp/pid; echo ready; while :; do sleep 0.1; done"
-    process = mesabox.start("go", "--repo", "lost-limit", "--timeout", "3", "--", "sh", "-c", script)
+    process = mesabox.start("go", "--repo", "lost-limit", "--timeout", "8", "--", "sh", "-c", script)
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(signal.SIGKILL)
     process.communicate()
     (sprite,) = [one["name"] for one in mesabox.json("sprite", "list")["data"] if one["name"].startswith("mesabox-")]
     look = 'kill -0 "$(cat /tmp/pid)" 2>/dev/null || sudo -n kill -0 "$(cat /tmp/pid)" 2>/dev/null && echo alive'
     assert mesabox("run", sprite, "--", "sh", "-c", look, ok=False).stdout == b"alive\n"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while mesabox("run", sprite, "--", "sh", "-c", look, ok=False).stdout == b"alive\n":
         assert time.monotonic() < deadline
         time.sleep(0.3)
@@ -102,7 +102,7 @@ def test_a_pipe_goes_through_every_cut(mesabox, faults):
 
 def test_the_limit_of_a_detached_run_without_its_process(mesabox):
     mesabox("sprite", "up", "lost-detached")
-    run_id = mesabox.value("run", "lost-detached", "-d", "--timeout", "2", "--", "sh", "-c", "echo begun; sleep 60")
+    run_id = mesabox.value("run", "lost-detached", "-d", "--timeout", "6", "--", "sh", "-c", "echo begun; sleep 60")
     logs = mesabox.start("runs", "logs", run_id, "--follow")
     assert logs.stdout.readline() == b"begun\n"
     pid = next(event["pid"] for event in mesabox.json("runs", "show", run_id)["data"]["events"] if "pid" in event)
