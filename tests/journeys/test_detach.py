@@ -15,7 +15,7 @@ LINES = SECONDS * 10
 WANTED = b"".join(b"line %d\n" % number for number in range(1, LINES + 1))
 SCRIPT = f"""
 i=0; while [ $i -lt {LINES} ]; do i=$((i+1)); echo line $i; sleep 0.09; done
-sleep ${1:-0}
+sleep ${{1:-0}}
 cat /proc/sys/kernel/random/uuid > made; echo e >&2; exit 3
 """
 
