@@ -122,11 +122,11 @@ class Attempt:
                 await self._sweep(services.flow)
                 return await self._whole_flow(services.flow, ledger, plan)
 
-    async def resume(self, plan: Plan, run: Run, begun: Begun = nothing) -> Result:
-        """The same run, from where it failed or was cut off."""
+    async def resume(self, plan: Plan, run: Run, begun: Begun = nothing, *, other_command: bool = False) -> Result:
+        """The same run, from where it failed or was cut off; with other_command that one runs instead of its own."""
         async with self.board.services(walled=True) as services:
             with self._reopened(run, services.flow) as ledger:
-                earlier = Earlier(read_run(run.folder))
+                earlier = Earlier(read_run(run.folder), other_command)
                 begun(ledger.run_id)
                 return await self._whole_flow(services.flow, ledger, plan, earlier)
 

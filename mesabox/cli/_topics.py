@@ -48,7 +48,7 @@ Fields are added to it, never changed. In go and run, stdout is the command's ow
 data.stdout and data.stderr (base64 when it is not UTF-8, which data.stdout_encoding says), and failed_by is one of
 command, timeout, signal, service, mesabox, or null.
 
-  --ndjson        go and run: one event a line on stdout, as it happens
+  --ndjson        go, run, runs rerun: one event a line on stdout, as it happens; runs logs: those of the record
   --events FILE   go and run: the same into a file, beside what a person sees
 
   {"seq": 1, "ts": 1795453137.01, "run_id": "261123-165857-v6qx", "type": "start", "schema": 1, "command": "go", ...}

@@ -110,9 +110,10 @@ def _resumed(
 ) -> Result | Coroutine[Any, Any, Result]:
     run = resumable(run_called(board, run_id))
     attempt, plan = attempt_again(board_of(board, run), run, argv=words, secret=secret, tty=tty)
+    other = bool(words)
     if detach:
-        return detached(attempt, lambda one, begun: one.resume(plan, run, begun))
-    return attempt.resume(plan, run)
+        return detached(attempt, lambda one, begun: one.resume(plan, run, begun, other_command=other))
+    return attempt.resume(plan, run, other_command=other)
 
 
 def _alone(run_id: str, others: dict[str, object]) -> None:

@@ -16,9 +16,10 @@ _STILL_USEFUL = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """run: the record as it was when it was opened again."""
+    """run: the record as it was when it was opened again. other_command: another one is to run now."""
 
     run: Run
+    other_command: bool = False
 
     def resource(self, kind: str) -> Resource | None:
         """The last one of a kind that was made for certain and is not removed."""
@@ -56,7 +57,7 @@ class Earlier:
         """
         told, end = self._last_of("command", "exit"), self._last_of("command", "end")
         unknown = told.get("type") == "command" and not told["tty"] and end.get("failed_by") != "signal"
-        return str(told["place"]) if unknown else None
+        return str(told["place"]) if unknown and not self.other_command else None
 
     @property
     def takes_input(self) -> bool:
@@ -73,7 +74,7 @@ class Earlier:
         """The command's end, where it is not run again: it ended well, or what cut the run off came after it."""
         told = self.run.last("exit")
         done = told.get("exit_code") == 0 or self._last_of("command", "exit", "end").get("type") == "exit"
-        return told if done else {}
+        return told if done and not self.other_command else {}
 
     def _last_of(self, *types: str) -> Event:
         return next((event for event in reversed(self.run.events) if event["type"] in types), {})

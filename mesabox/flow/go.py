@@ -4,47 +4,28 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 from mesabox.clients.base import Key, Repo
-from mesabox.errors import ExitCode, MesaboxError
+from mesabox.errors import MesaboxError
 from mesabox.flow import steps
-from mesabox.flow.collect import Base, Changes, collect, note_base
+from mesabox.flow.collect import Base, collect, note_base
 from mesabox.flow.earlier import Earlier, base_facts, is_no_credential
 from mesabox.flow.interrupts import Interrupts
-from mesabox.flow.patch.applying import Applied, apply_patch
+from mesabox.flow.outcome import Outcome
+from mesabox.flow.patch.applying import apply_patch
 from mesabox.flow.phases import Phases
 from mesabox.flow.plan import Plan
 from mesabox.flow.record.ledger import Ledger
 from mesabox.flow.record.runs import Resource, read_run
 from mesabox.flow.reporter import Reporter
 from mesabox.flow.running import job
-from mesabox.flow.running.command import Console, FailedBy, Kept, run_command
+from mesabox.flow.running.command import Console, Kept, run_command
 from mesabox.flow.seed.seeding import seed
 from mesabox.flow.services import Services
-from mesabox.flow.undo import Undone, take_down, undoable
+from mesabox.flow.undo import take_down, undoable
 
 KEY_NAME = "sandbox-session"
 _CANCELLED_LIMIT = 2.5
 _COLLECT_LIMIT = 30.0
 _TEARDOWN_LIMIT = 60.0
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a run came to. exit_code is the process's; error the first thing that failed, if it was not the command."""
-
-    run_id: str
-    org: str = ""
-    repo: str = ""
-    bookmark: str = ""
-    sprite: str = ""
-    folder: str = ""
-    exit_code: int = ExitCode.MESABOX_FAILED
-    failed_by: FailedBy | None = None
-    error: MesaboxError | None = None
-    changes: Changes | None = None
-    applied: Applied | None = None
-    undone: Undone = field(default_factory=Undone)
-    kept: list[Resource] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -75,7 +56,7 @@ class Go:
             await self.seed()
             await self.run()
         except MesaboxError as error:
-            self._failed(error)
+            self.outcome.failed(error)
         except asyncio.CancelledError:
             if self.interrupts.received is None:
                 raise
@@ -85,8 +66,9 @@ class Go:
             await self.collect()
             await self.tear_down()
             await self.apply()
-            self._interrupted()
-            self._close()
+            if self.interrupts.received is not None:
+                self.outcome.ended_by(self.interrupts.received)
+            self.outcome.put_on_record(self.ledger)
         return self.outcome
 
     async def set_up(self) -> Key:
@@ -269,7 +251,7 @@ class Go:
     def _not_collected(self, problem: MesaboxError, *, is_failure: bool = True) -> None:
         self.reporter.warning(f"{problem.what}: {problem.why}")
         if is_failure and self.outcome.error is None and not self.interrupts.received:
-            self._failed(problem)
+            self.outcome.failed(problem)
 
     async def tear_down(self) -> None:
         """What this run made, by its record. With ``--keep`` the sprite stays; the key only for one who resumes."""
@@ -318,28 +300,4 @@ class Go:
                 phase.detail = f"{applied.changed} files in {source.folder}"
             self.outcome.applied = applied
         except MesaboxError as error:
-            self._failed(error)
-
-    def _failed(self, error: MesaboxError) -> None:
-        self.outcome.error = error
-        self.outcome.exit_code = ExitCode.MESABOX_FAILED
-        self.outcome.failed_by = "service" if error.default_code in _OF_SERVICES else "mesabox"
-
-    def _interrupted(self) -> None:
-        """A signal to mesabox is the answer, whatever the command said."""
-        if (number := self.interrupts.received) is not None:
-            self.outcome.exit_code = 128 + number
-            self.outcome.failed_by = "signal"
-
-    def _close(self) -> None:
-        error = self.outcome.error
-        self.ledger.write(
-            "end",
-            exit_code=int(self.outcome.exit_code),
-            failed_by=self.outcome.failed_by,
-            error=None if error is None else {"code": error.code, "title": error.what},
-            left=[resource.name for resource, _ in self.outcome.undone.failed],
-        )
-
-
-_OF_SERVICES = ("service_error", "try_later", "outcome_unknown")
+            self.outcome.failed(error)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mesabox.clients.base import DiffEntry
-from mesabox.flow.go import Outcome
+from mesabox.flow.outcome import Outcome
 from mesabox.flow.record.runs import Resource
 from mesabox.ui.progress import seconds_text
 from mesabox.ui.result import Result

@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 import pytest
 
 from mesabox import errors
+from mesabox.clients.base import Key, Sprite
 from mesabox.config.credentials import EngineChoice
 from mesabox.flow.record.ledger import Ledger
 from mesabox.flow.record.runs import Where, newest_first, read_run
 from mesabox.flow.services import Services as FlowServices
 from mesabox.switchboard import Services, Switchboard
 from tests import schemas
-from tests.flow.services import FakeRepos, FakeSandboxes, World
+from tests.flow.services import NOW, FakeRepos, FakeSandboxes, World
 
 WHERE = Where("local", "http://m", "http://s", "my-org")
 GO = {
@@ -326,3 +327,55 @@ def test_a_run_of_run_is_on_record_with_its_end(mesabox, runs, world):
     run_id = mesabox("run", "s", "-d", "-q", "--", "make").out.strip()
     found = mesabox("runs", "attach", run_id, "--json").envelope
     assert (found["exit_code"], found["failed_by"], found["error"]["code"]) == (125, "service", "service_error")
+
+
+class TestSweep:
+    """What a killed run left goes with the next one, once its command and its key have ended by themselves."""
+
+    @staticmethod
+    def cut_off(runs, monkeypatch, ago, **facts):
+        then = time.time() - ago
+        with monkeypatch.context() as past:
+            past.setattr("mesabox.flow.record.ledger.time.time", lambda: then)
+            with Ledger.create(runs, "go", WHERE, **{**GO, "timeout": 60.0, **facts}) as ledger:
+                ledger.made("sprite", "old", id="id-old")
+                ledger.made("key", "old-key", id="key-old")
+        return ledger
+
+    @pytest.fixture
+    def old(self, world):
+        world = world()
+        world.sprites["old"] = Sprite("old", "id-old", "cold", "", "my-org", NOW, ())
+        world.keys["key-old"] = Key("key-old", "old-key", ("read",), (), NOW, tags={})
+        return world
+
+    def test_with_the_next_run(self, mesabox, runs, old, monkeypatch):
+        ledger = self.cut_off(runs, monkeypatch, ago=60 + 601)
+        answer = mesabox("go", "--", "make")
+        assert answer.code == 0 and old.sprites == {} and "old-key" not in old.live_keys
+        assert f"removed what run {ledger.run_id} left: " in answer.err and "sprite old" in answer.err
+        assert read_run(ledger.folder).leftovers() == []
+        assert "removed what" not in mesabox("go", "--", "make").err
+
+    @pytest.mark.parametrize(("ago", "facts"), [(60 + 590, {}), (86000, {"timeout": None}), (600, {"timeout": 3600.0})])
+    def test_not_while_somebody_may_go_on_with_it(self, mesabox, runs, old, monkeypatch, ago, facts):
+        self.cut_off(runs, monkeypatch, ago, **facts)
+        assert mesabox("go", "--", "make").code == 0 and "old" in old.sprites
+
+    def test_nor_what_was_kept_made_elsewhere_or_is_worked_on(self, mesabox, runs, old, monkeypatch):
+        kept = self.cut_off(runs, monkeypatch, ago=10_000)
+        resources = [{"kind": "sprite", "name": "old", "id": "id-old"}, {"kind": "key", "name": "old-key", "id": ""}]
+        with Ledger.reopen(kept.folder) as again:
+            again.write("kept", resources=resources)
+        alive = self.cut_off(runs, monkeypatch, ago=10_000)
+        elsewhere = self.cut_off(runs, monkeypatch, ago=10_000)
+        text = (elsewhere.folder / "events.ndjson").read_text()
+        (elsewhere.folder / "events.ndjson").write_text(text.replace("http://m", "http://other"))
+        with Ledger.reopen(alive.folder):
+            assert mesabox("go", "--", "make").code == 0 and "old" in old.sprites
+
+    def test_nor_one_that_was_gone_on_with_just_now(self, mesabox, runs, old, monkeypatch):
+        ledger = self.cut_off(runs, monkeypatch, ago=10_000)
+        with Ledger.reopen(ledger.folder) as again:
+            again.write("resumed", pid=1)
+        assert mesabox("go", "--", "make").code == 0 and "old" in old.sprites

@@ -13,7 +13,7 @@ from mesabox.errors import Failed, OutcomeUnknown, ServiceError
 from mesabox.flow import held, settling
 from mesabox.flow.held import held_in
 from mesabox.flow.patch.writing import blob_oid
-from mesabox.flow.record.ledger import Where
+from mesabox.flow.record.runs import Where
 from mesabox.flow.services import Services
 from mesabox.flow.settling import settled_mount
 from tests.flow import trees

@@ -117,3 +117,4 @@ def test_a_command_that_handles_a_signal_is_left_to_it_with_a_limit_too(mesabox,
     told = json.loads(process.communicate(timeout=60)[0])
     assert told["data"]["stdout"] == "ready\nheard\n"
     assert told["exit_code"] == (7 if name == "USR1" else 128 + getattr(signal, f"SIG{name}"))
+    mesabox("down", "handles")
