@@ -3,7 +3,7 @@
 Times are aware datetimes in UTC; sizes are bytes; durations are seconds. Every method may raise MesaboxError kinds.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
@@ -283,6 +283,14 @@ class Completed:
     stderr: bytes
 
 
+Tail = Callable[[], float]
+"""Asked when the exit is told: the seconds for which output may still be on its way."""
+
+
+def no_tail() -> float:
+    return 0.0
+
+
 class SandboxHost(Protocol):
     """A service of stateful sandboxes (Sprites)."""
 
@@ -290,8 +298,8 @@ class SandboxHost(Protocol):
     async def sprite(self, name: str) -> Sprite: ...
     def sprites(self, *, prefix: str = "") -> AsyncIterator[Sprite]: ...
     async def destroy_sprite(self, name: str) -> None: ...
-    def execute(self, sprite: str, request: ExecRequest, *, tail: float = 0.0) -> Execution:
-        """tail: seconds for which output that comes after the exit is taken in, unless the service closes before."""
+    def execute(self, sprite: str, request: ExecRequest, *, tail: Tail = no_tail) -> Execution:
+        """tail: how long output that comes after the exit is taken in, unless the service closes before."""
         ...
 
     def attach(self, sprite: str, session_id: str) -> Execution: ...

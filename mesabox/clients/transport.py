@@ -30,6 +30,9 @@ LONGEST_PAUSE = 20.0
 
 _SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "DELETE"})
 _WORTH_REPEATING = frozenset({429, 502, 503, 504})
+OF_AN_EDGE = frozenset({502, 504})
+"""Behind which what was asked for may have been done."""
+LOOK = "look whether it was done before trying again"
 _NEVER_ARRIVED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -80,9 +83,10 @@ class Transport:
         self, method: str, path: str, *, subject: str, repeatable: bool | None = None, **options: Any
     ) -> httpx.Response:
         """subject: what it is about ("repo 'x'"), for errors. path: percent-encoded. options: as httpx takes them."""
-        async with self.stream(method, path, subject=subject, repeatable=repeatable, **options) as response:
-            await response.aread()
-            return response
+        again = method in _SAFE_TO_REPEAT if repeatable is None else repeatable
+        response = await self._answer(method, path, again, subject, options, whole=True)
+        await response.aclose()
+        return response
 
     @asynccontextmanager
     async def stream(
@@ -106,11 +110,14 @@ class Transport:
         await self._client.aclose()
 
     async def _answer(
-        self, method: str, path: str, again: bool, subject: str, options: Mapping[str, Any]
+        self, method: str, path: str, again: bool, subject: str, options: Mapping[str, Any], *, whole: bool = False
     ) -> httpx.Response:
+        """A success. whole: its body is read, and one that breaks off is no answer."""
         for attempt in count(1):
             try:
                 response = await self._once(method, path, options)
+                if whole and response.is_success:
+                    await _read(response)
             except httpx.TransportError as failure:
                 pause = pause_after(attempt)
                 if pause is None or not (again or isinstance(failure, _NEVER_ARRIVED)):
@@ -121,6 +128,8 @@ class Transport:
                 return response
             error = await self._refusal(response, subject)
             pause = pause_after(attempt, error) if response.status_code in _WORTH_REPEATING else None
+            if response.status_code in OF_AN_EDGE and not again:
+                raise OutcomeUnknown(error.what, why=error.why, fix=LOOK)
             if pause is None or not (again or response.status_code == 429):
                 raise error
             await self.pause(pause)
@@ -155,8 +164,16 @@ class Transport:
         return OutcomeUnknown(
             f"the connection to {self.service} at {host} ended before it answered",
             why=why,
-            fix="look whether it was done before trying again",
+            fix=LOOK,
         )
+
+
+async def _read(response: httpx.Response) -> None:
+    try:
+        await response.aread()
+    except BaseException:
+        await response.aclose()
+        raise
 
 
 def pause_after(attempt: int, error: MesaboxError | None = None) -> float | None:

@@ -1,12 +1,12 @@
 """The steps of the flow. Each looks, then acts, then checks; what it makes is in the record before and after."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from mesabox.clients.base import Bookmark, Key, Repo, RepoHost, Sprite
-from mesabox.errors import Conflict, Failed, NotFound, OutcomeUnknown, Unsupported
+from mesabox.errors import Conflict, Failed, MesaboxError, NotFound, OutcomeUnknown, TryLater, Unsupported
 from mesabox.flow import scripts
 from mesabox.flow.record.ledger import Ledger
 from mesabox.flow.record.runs import Resource
@@ -18,6 +18,7 @@ LABEL = "mesabox"
 _PREPARE_LIMIT = 180.0
 _MOUNT_LIMIT = 60.0
 _WAKE_LIMIT = 120.0
+_PAUSES = (0.0, 0.3, 1.0)
 _REASONS = {71: "no_curl", 72: "mesa_missing", 73: "fuse_unusable", 74: "mount_failed", 75: "mount_silent"}
 
 
@@ -40,13 +41,36 @@ async def have_repo(services: Services, ledger: Ledger, name: str) -> Repo:
     except NotFound:
         ledger.making("repo", name)
     try:
-        repo = await services.repos.create_repo(name, tags={LABEL: ledger.run_id})
+        repo = await _made_repo(services.repos, name, ledger.run_id)
     except Conflict:
         return await services.repos.repo(name)
-    except OutcomeUnknown:  # it was not there before, so if it is now, it is the one that was asked for
-        repo = await services.repos.repo(name)
     ledger.made("repo", name, id=repo.id)
     return repo
+
+
+async def _made_repo(repos: RepoHost, name: str, run_id: str) -> Repo:
+    """It was not there before, so if it is after an answer that was lost, it is the one that was asked for."""
+    async for last in _tries():
+        try:
+            return await repos.create_repo(name, tags={LABEL: run_id})
+        except (OutcomeUnknown, TryLater) as failure:
+            with suppress(NotFound):
+                return await repos.repo(name)
+            _give_up(failure, last)
+    raise AssertionError("the last try returns or raises")
+
+
+async def _tries() -> AsyncIterator[bool]:
+    """Whether it is the last: for what can be looked for when it is not known whether it was done."""
+    for pause in _PAUSES:
+        await asyncio.sleep(pause)
+        yield pause == _PAUSES[-1]
+
+
+def _give_up(failure: MesaboxError, last: bool) -> None:
+    """Raises it at the last try, or when the service has been waited for already as it asked."""
+    if last or (isinstance(failure, TryLater) and failure.after):
+        raise failure
 
 
 async def have_bookmark(services: Services, ledger: Ledger, repo: Repo, name: str | None) -> Bookmark:
@@ -80,12 +104,14 @@ async def mint_key(
     """
     ledger.making("key", name, sprite=sprite)
     tags = {LABEL: ledger.run_id}
-    try:
-        key = await services.repos.mint_key(name=name, scopes=scopes, ttl=lifetime, repos=repos, tags=tags)
-    except OutcomeUnknown:  # one whose secret nobody knows is of no use: it goes, and another comes
-        if (lost := await key_of(services.repos, ledger.run_id, name)) is not None:
-            await services.repos.revoke_key(lost)
-        key = await services.repos.mint_key(name=name, scopes=scopes, ttl=lifetime, repos=repos, tags=tags)
+    async for last in _tries():
+        try:
+            key = await services.repos.mint_key(name=name, scopes=scopes, ttl=lifetime, repos=repos, tags=tags)
+            break
+        except (OutcomeUnknown, TryLater) as failure:  # one whose secret nobody knows goes, and another comes
+            if (lost := await key_of(services.repos, ledger.run_id, name)) is not None:
+                await services.repos.revoke_key(lost)
+            _give_up(failure, last)
     if key.secret:
         ledger.redactor.learn(key.secret.reveal(), announce=True)
     if key.revocable:
@@ -117,18 +143,17 @@ async def new_sprite(services: Services, ledger: Ledger, name: str) -> Sprite:
 
 async def _made_sprite(services: Services, ledger: Ledger, name: str) -> Sprite:
     label = run_label(ledger.run_id)
-    for last in (False, True):
+    async for last in _tries():
         try:
             return await services.sandboxes.create_sprite(name, labels=[LABEL, label])
-        except (Conflict, OutcomeUnknown) as refusal:
+        except (Conflict, OutcomeUnknown, TryLater) as refusal:
             with suppress(NotFound):
                 found = await services.sandboxes.sprite(name)
                 if label in found.labels:
                     return found
                 raise Conflict(f"sprite {name!r} exists already", why="it was not made by this run") from None
-            if last:
-                raise refusal
-    raise AssertionError("the last attempt returns or raises")
+            _give_up(refusal, last)
+    raise AssertionError("the last try returns or raises")
 
 
 async def own_sprite(services: Services, ledger: Ledger, name: str, earlier: Resource | None) -> Sprite:

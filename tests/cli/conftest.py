@@ -21,6 +21,7 @@ from mesabox.clients.base import (
     Secret,
     Session,
     Sprite,
+    no_tail,
 )
 from mesabox.config.credentials import EngineChoice
 from mesabox.errors import Conflict, NotFound
@@ -134,7 +135,7 @@ class FakeSandboxes:
         await self.sprite(name)
         del self.known[name]
 
-    def execute(self, sprite, request, *, tail=0.0):
+    def execute(self, sprite, request, *, tail=no_tail):
         """A script that is asked, and answers that all is well."""
         return FakeExecution(iter([Output(1, answered(request, b""))]))
 

@@ -81,6 +81,31 @@ async def test_a_server_error_after_a_post_is_not_repeated():
     assert len(service.requests) == 1
 
 
+class Broken(httpx.AsyncByteStream):
+    """A body that breaks off."""
+
+    async def __aiter__(self):
+        yield b"{"
+        raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
+
+
+async def test_an_answer_that_breaks_off_is_asked_for_again_where_that_does_nothing_twice():
+    service = Service(httpx.Response(200, stream=Broken()), reply(200, {"ok": 1}))
+    assert (await service.send("GET")).json() == {"ok": 1}
+    service = Service(httpx.Response(201, stream=Broken()), reply(201))
+    with pytest.raises(OutcomeUnknown):
+        await service.send("POST")
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("status", [502, 504])
+async def test_what_an_edge_answers_to_a_post_tells_nothing_of_what_was_done(status):
+    service = Service(reply(status), reply(201))
+    with pytest.raises(OutcomeUnknown) as caught:
+        await service.send("POST")
+    assert len(service.requests) == 1 and "look whether" in caught.value.fix
+
+
 async def test_a_delete_whose_answer_was_lost_is_done_when_it_is_gone():
     service = Service(httpx.ReadError("cut"), reply(404, {"error": "sprite not found"}))
     await service.send("DELETE")
@@ -144,12 +169,9 @@ async def test_a_refusal_that_quotes_the_credential_does_not_show_it():
 
 
 async def test_a_body_that_ends_early_is_told():
-    async def body():
-        yield b"some"
-        raise httpx.ReadError("cut")
-
+    service = Service(*[httpx.Response(200, stream=Broken()) for _ in range(4)])
     with pytest.raises(TryLater):
-        await Service(httpx.Response(200, content=body())).send("GET", repeatable=True)
+        await service.send("GET", repeatable=True)
 
 
 async def test_an_answer_that_is_not_json_is_told():

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mesabox.clients.base import Output
+from mesabox.clients.base import Output, Tail, no_tail
 from mesabox.errors import OutcomeUnknown
 from mesabox.wire.execution import ExecRequest
 
@@ -30,7 +30,7 @@ class Here:
     inputs: list[bytearray] = field(default_factory=list)
     exits: Callable[[int], int | None] = lambda code: code
 
-    def execute(self, sprite: str, request: ExecRequest) -> "HereExecution":
+    def execute(self, sprite: str, request: ExecRequest, *, tail: Tail = no_tail) -> "HereExecution":
         self.ran.append(request.argv)
         self.inputs.append(bytearray())
         return HereExecution(self, request, next(self.budgets, None))
@@ -125,7 +125,7 @@ class MuteAtFirst(Here):
 
     mute = 1
 
-    def execute(self, sprite: str, request: ExecRequest) -> "HereExecution":
+    def execute(self, sprite: str, request: ExecRequest, *, tail: Tail = no_tail) -> "HereExecution":
         if len(self.ran) < self.mute:
             request = replace(request, argv=("sleep", "60"))
         return super().execute(sprite, request)

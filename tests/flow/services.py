@@ -14,7 +14,9 @@ from mesabox.clients.base import (
     Repo,
     Secret,
     Sprite,
+    Tail,
     TreeEntry,
+    no_tail,
 )
 from mesabox.errors import Conflict, NotFound, ServiceError
 from mesabox.wire.execution import ExecRequest
@@ -133,7 +135,7 @@ class FakeSandboxes:
             raise NotFound(name)
         del self.world.sprites[name]
 
-    def execute(self, sprite: str, request: ExecRequest, *, tail: float = 0.0) -> "FakeExecution":
+    def execute(self, sprite: str, request: ExecRequest, *, tail: Tail = no_tail) -> "FakeExecution":
         """A job of ``inside/job.sh``, or a script that is asked (``flow/running/asking.py``)."""
         if "start" in request.argv:
             self.world.asked("execute")

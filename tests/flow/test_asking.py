@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from mesabox.clients.base import no_tail
 from mesabox.errors import Failed, OutcomeUnknown, TryLater
 from mesabox.flow.running import asking
 from mesabox.flow.running.asking import ask
@@ -44,7 +45,7 @@ class Refusing(Here):
 
     after: float | None = None
 
-    def execute(self, sprite, request):
+    def execute(self, sprite, request, *, tail=no_tail):
         self.ran.append(request.argv)
         refusal = TryLater("slow down")
         refusal.after = self.after

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mesabox.clients.base import Secret
+from mesabox.clients.base import Secret, no_tail
 from mesabox.errors import Failed, NotFound, Unsupported
 from mesabox.flow.running.command import Command
 from mesabox.flow.running.secrets import delivered, new_file
@@ -21,7 +21,7 @@ class Sandboxes(Here):
         super().__init__(home)
         self.answer = answer
 
-    def execute(self, sprite, request, *, tail=0.0):
+    def execute(self, sprite, request, *, tail=no_tail):
         if self.answer is not None:
             self.inputs.append(bytearray())
             said = f"echo '{request.argv[3]}'; echo '{request.argv[3]}{self.answer}'"

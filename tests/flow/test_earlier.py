@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mesabox.clients.base import no_tail
 from mesabox.flow.earlier import Earlier
 from mesabox.flow.go import Go
 from mesabox.flow.interrupts import Interrupts
@@ -43,7 +44,7 @@ class Sandboxes(FakeSandboxes):
         self.jobs = []
         self.cut = None
 
-    def execute(self, sprite, request):
+    def execute(self, sprite, request, *, tail=no_tail):
         if "start" in request.argv or "follow" in request.argv:
             verb = "start" if "start" in request.argv else "follow"
             self.jobs.append((verb, request.argv[5], request.argv[7]))

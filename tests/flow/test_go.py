@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from mesabox.flow import go
+from mesabox.flow.collect import collect
 from mesabox.flow.go import Go
 from mesabox.flow.interrupts import Interrupts
 from mesabox.flow.leftovers import abandoned, of_run, remove
@@ -134,6 +136,19 @@ async def test_a_failed_collect_is_said_and_is_125(stage):
     outcome = await stage.go()
     assert outcome.exit_code == 125 and outcome.error.code == "collect_failed"
     assert stage.world.live_keys == [] and stage.world.sprites == {}
+
+
+@pytest.mark.parametrize(("code", "told"), [(0, (125, "mesabox", "collect_incomplete")), (3, (3, "command", None))])
+async def test_what_mesa_did_not_get_is_no_success(stage, monkeypatch, code, told):
+    async def incomplete(*args, **options):
+        return replace(await collect(*args, **options), late=tuple(f"f{number}" for number in range(7)))
+
+    monkeypatch.setattr(go, "collect", incomplete)
+    stage.world.exit_code = code
+    outcome = await stage.go()
+    assert (outcome.exit_code, outcome.failed_by, outcome.error and outcome.error.code) == told
+    assert "f0, f1, f2, f3, f4 and 2 more" in outcome.changes.incomplete.why
+    assert len(read_run(stage.runs / outcome.run_id).last("changes")["late"]) == 7
 
 
 async def test_what_is_not_known_to_be_whole_is_shown_and_kept_and_said(stage):

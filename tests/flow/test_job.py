@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from mesabox.clients.base import no_tail
 from mesabox.errors import Failed, NotFound, OutcomeUnknown, TryLater
 from mesabox.flow.running import job
 from mesabox.flow.running.job import Job, JobSpec, install
@@ -204,7 +205,7 @@ async def test_a_sprite_where_nothing_can_be_kept_says_so(here):
 
 async def test_a_service_that_refuses_is_waited_for_as_it_says_but_not_for_ever(here, monkeypatch):
     class Busy(Here):
-        def execute(self, sprite, request):
+        def execute(self, sprite, request, *, tail=no_tail):
             self.ran.append(request.argv)
             if len(self.ran) > refusals:
                 return super().execute(sprite, request)
@@ -238,7 +239,7 @@ async def test_a_connection_on_which_nothing_is_told_is_left(here, monkeypatch):
 
 async def test_a_sprite_that_is_gone_is_said_at_once(here):
     class Gone(Here):
-        def execute(self, sprite, request):
+        def execute(self, sprite, request, *, tail=no_tail):
             raise NotFound("there is no sprite 's'")
 
     with pytest.raises(NotFound):

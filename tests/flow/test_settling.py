@@ -268,7 +268,7 @@ async def test_a_sprite_that_cannot_be_asked(mount, monkeypatch):
     mount.folder.mkdir()  # a folder that is left where a mount was
     assert (await mount.settled(mesa)).unsure.code == "no_mount"
 
-    def refuse(sprite, request):
+    def refuse(sprite, request, **_):
         raise ServiceError("no")
 
     monkeypatch.setattr(mount.here, "execute", refuse)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesabox.clients.base import Output, Session
+from mesabox.clients.base import Output, Session, no_tail
 from mesabox.errors import NotFound, OutcomeUnknown
 from mesabox.flow.running.terminal import AGAIN, TerminalSession
 from mesabox.wire.execution import ExecRequest
@@ -39,7 +39,7 @@ class Sandboxes:
         self.first, self.others, self.ended = first, iter(others), ended
         self.listed = []
 
-    def execute(self, sprite, request):
+    def execute(self, sprite, request, *, tail=no_tail):
         if "ended" in request.argv:
             return FakeExecution(iter([Output(1, answered(request, self.ended))]))
         return self.first

@@ -1,14 +1,21 @@
 """Whole flows while the services misbehave: the truth in the exit code, all of the output, nothing left behind."""
 
-import json
 import subprocess
 
 import pytest
 
+from mesabox.clients.base import Secret
+from mesabox.clients.mesa.client import MesaClient
+from mesabox.clients.mesa.credentials import ApiKey
+from mesabox.clients.sprites.client import SpritesClient, SpritesToken
+from mesabox.clients.transport import Transport
+from mesabox.flow.collect import collect, note_base
+from mesabox.flow.record.runs import Where
+from mesabox.flow.services import Services
 from tests.conftest import Terminal, environment_of
 
-LATE = """echo out; rm gone; mv old new; chmod +x mode; ln -sfn b link; printf 2 > same; exit 3"""
-BEFORE = "for f in gone old mode same; do printf 1 > $f; done; ln -s a link"
+LATE = "rm gone; mv old new; chmod +x mode; ln -sfn b link; printf 2 > same; exit 3"
+BEFORE = "for f in gone old mode same; do printf $f > $f; done; printf 1 > same; ln -s a link"
 
 
 @pytest.fixture(scope="module")
@@ -47,21 +54,33 @@ def test_every_kind_of_late_edit_is_waited_for(world, bad):
     world("go", "--repo", "late", "--", "sh", "-c", BEFORE)
     bad("late-edits:1500ms")
     told, files = changed(world, "--repo", "late", "--", "sh", "-c", LATE)
-    assert told["exit_code"] == 3 and files.keys() == {"gone", "old", "new", "mode", "link", "same"}
+    assert told["exit_code"] == 3 and files.keys() == {"gone", "new", "mode", "link", "same"}
+    assert (files["gone"], files["new"]) == ("deleted", "renamed")
 
 
-def test_what_is_too_late_is_said_and_the_run_no_success(world, bad, tmp_path):
+async def test_what_is_too_late_is_named(world, bad):
+    world("go", "--repo", "never", "--sprite", "slow", "--keep", "always", "--", "true")
+    world("mount", "slow", "--repo", "never")
+    folder = world("run", "slow", "--repo", "never", "--", "pwd").stdout.decode().strip()
     bad("late-edits:1h@EDIT my-org/never")
-    process = world.start(
-        "--json", "go", "--repo", "never", "--timeout", "60", "--", "sh", "-c", "echo x > f; echo done"
-    )
-    told = json.loads(process.communicate(timeout=90)[0])
-    assert (told["exit_code"], told["error"]["code"]) == (125, "collect_incomplete")
-    assert "does not have f" in told["error"]["detail"] and told["data"]["stdout"] == "done\n"
+    env = world.json("engine", "env")["data"]
+    key = ApiKey(Secret(env["MESA_API_KEY"]))
+    repos = MesaClient(Transport("Mesa", env["MESA_API_URL"], key), key)
+    sandboxes = SpritesClient(Transport("Sprites", env["SPRITES_API_URL"], SpritesToken(Secret(env["SPRITES_TOKEN"]))))
+    services = Services(repos, sandboxes, Where("local", env["MESA_API_URL"], env["SPRITES_API_URL"]))
+    base = await note_base(repos, "never", "main", (await repos.bookmark("never", "main")).change_id)
+    world("run", "slow", "--repo", "never", "--", "sh", "-c", "echo x > f")
+    changes = await collect(services, "never", base, sprite="slow", folder=folder, run="", limit=1.5)
+    assert (changes.late, changes.entries, changes.incomplete.code) == (("f",), (), "collect_incomplete")
+    assert "does not have f" in changes.incomplete.why
+    await repos.aclose()
+    await sandboxes.aclose()
+    world("engine", "start", "--fault", "none")
+    world("down", "slow")
 
 
 @pytest.mark.parametrize(
-    "fault", ["output-after-exit", "no-exit", "wrong-exit:0", "json-exit-early", "lost-output", "cut=0.3:0-2000"]
+    "fault", ["output-after-exit", "no-exit", "wrong-exit:0", "json-exit-early", "lost-output=0.3", "cut=0.3:0-2000"]
 )
 def test_the_output_and_the_code_are_the_commands(world, bad, fault):
     bad(fault)
@@ -87,6 +106,6 @@ def test_a_seed_arrives_over_bad_connections(world, bad, tmp_path):
 
 def test_refused_commands_are_tried_again(world, bad):
     world("sprite", "up", "busy")
-    bad("rate-limit=x2:1@WS /v1/sprites/busy", "sprite-not-ready=x4@WS /v1/sprites/busy")
+    bad("rate-limit=x2:1@WS /v1/sprites/busy", "sprite-not-ready=x1@WS /v1/sprites/busy")
     assert world("run", "busy", "--", "echo", "out").stdout == b"out\n"
-    world("sprite", "destroy", "busy", "--yes")
+    world("sprite", "destroy", "busy")

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from mesabox.clients.base import Checkpoint, Completed, FileEntry, Secret, Session, Sprite
+from mesabox.clients.base import Checkpoint, Completed, FileEntry, Secret, Session, Sprite, Tail, no_tail
 from mesabox.clients.sprites import checkpoints, replies
 from mesabox.clients.sprites.loader import as_file, goes_as_file
 from mesabox.clients.transport import Transport
@@ -64,7 +64,7 @@ class SpritesClient:
     async def destroy_sprite(self, name: str) -> None:
         await self._http.send("DELETE", _path(name), subject=f"sprite {name!r}")
 
-    def execute(self, sprite: str, request: ExecRequest, *, tail: float = 0.0) -> SpriteExecution:
+    def execute(self, sprite: str, request: ExecRequest, *, tail: Tail = no_tail) -> SpriteExecution:
         async def connect() -> ClientConnection:
             if not goes_as_file(request):
                 return await self._dial(sprite, "/exec", request.query(), f"sprite {sprite!r}")
@@ -178,7 +178,7 @@ class SpritesClient:
                 await self._http.send("DELETE", _path(sprite, "/fs/delete"), subject=path, params=params)
             raise
 
-    def _execution(self, connect: Connect, sprite: str, *, tty: bool | None, tail: float = 0.0) -> SpriteExecution:
+    def _execution(self, connect: Connect, sprite: str, *, tty: bool | None, tail: Tail = no_tail) -> SpriteExecution:
         from mesabox.clients.sprites.session import SpriteExecution
 
         async def kill(session_id: str, name: str) -> None:

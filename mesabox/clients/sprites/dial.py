@@ -9,13 +9,12 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from mesabox import __version__
 from mesabox.clients.refusals import as_error, read_refusal
-from mesabox.clients.transport import CONNECT_SECONDS, READ_SECONDS, Transport, pause_after
+from mesabox.clients.transport import CONNECT_SECONDS, LOOK, OF_AN_EDGE, READ_SECONDS, Transport, pause_after
 from mesabox.errors import MesaboxError, OutcomeUnknown, TryLater
 
 _LARGEST_MESSAGE = 16 * 1024 * 1024
 _PING_SECONDS = 15.0
 _NOTHING_DONE = (429, 503)
-"""A 502 or 504 is an edge's, behind which the command may have been started."""
 _BROKEN = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 """Of a connection that there was: the request may have arrived."""
 
@@ -32,6 +31,8 @@ async def dial(http: Transport, path: str, query: str, subject: str) -> ClientCo
         except InvalidStatus as refused:
             error = _refused(http.service, refused, token, subject)
             pause = pause_after(attempt, error) if refused.response.status_code in _NOTHING_DONE else None
+            if refused.response.status_code in OF_AN_EDGE:
+                raise OutcomeUnknown(error.what, why=error.why, fix=LOOK) from None
             if pause is None:
                 raise error from None
             await http.pause(pause)

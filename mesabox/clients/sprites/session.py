@@ -9,7 +9,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from mesabox.clients.base import Output
+from mesabox.clients.base import Output, Tail, no_tail
 from mesabox.errors import OutcomeUnknown
 from mesabox.wire.frames import MAX_PAYLOAD, STDIN_EOF_FRAME, Stream, data_frame, exit_code_of, split_frame
 
@@ -28,10 +28,10 @@ Kill = Callable[[str, str], Awaitable[None]]
 class SpriteExecution:
     """tty None: not known before the service says so (attach). kill: (session id, signal name) by HTTP.
 
-    tail: seconds for which output is still taken in after the exit.
+    tail: asked at the exit, for how many seconds output is still taken in after it.
     """
 
-    def __init__(self, connect: Connect, kill: Kill, *, tty: bool | None, tail: float = 0.0) -> None:
+    def __init__(self, connect: Connect, kill: Kill, *, tty: bool | None, tail: Tail = no_tail) -> None:
         self.session_id: str | None = None
         self.exit_code: int | None = None
         self._connect = connect
@@ -103,10 +103,11 @@ class SpriteExecution:
 
     async def _after_exit(self) -> AsyncIterator[bytes]:
         """What overtook nothing but the exit: it is on its way already. A service that closes at once, as they should,
-        costs nothing by it; one that holds the socket for seconds costs ``tail``. Another exit says nothing new.
+        costs nothing by it; one that holds the socket for seconds costs all of it. Another exit says nothing new.
         """
-        until = asyncio.get_running_loop().time() + self._tail
-        while self._tail:
+        seconds = self._tail()
+        until = asyncio.get_running_loop().time() + seconds
+        while seconds:
             try:
                 async with asyncio.timeout_at(until):
                     message = await self._opened.recv()

@@ -16,6 +16,8 @@ from mesabox.wire.execution import ExecRequest
 _AND_SAY = 'printf "%s\\n" "$0"; "$@"; printf "%s%s\\n" "$0" "$?"'
 _PAUSES = (0.0, 0.0, 0.1, 0.3, 1.0, 2.0)
 _AFTER_ANSWER = 1.0
+AFTER_EXIT = 0.5
+"""Seconds for what is missing when the exit is told; a service that has no more closes."""
 BEGINS_WITHIN = 15.0
 """Seconds after the connection is open; a sprite that has to wake does so before."""
 NO_INPUT = 64
@@ -67,7 +69,11 @@ async def _once(sandboxes: SandboxHost, sprite: str, argv: Sequence[str], stdin:
     mark = f"mesabox:{secrets.token_hex(8)}:"
     request = ExecRequest(("sh", "-c", _AND_SAY, mark, *argv), stdin=bool(stdin))
     collected = {1: bytearray(), 2: bytearray()}
-    async with sandboxes.execute(sprite, request) as execution, _fed(execution, stdin):
+
+    def tail() -> float:
+        return 0.0 if _is_whole(collected[1], mark.encode()) else AFTER_EXIT
+
+    async with sandboxes.execute(sprite, request, tail=tail) as execution, _fed(execution, stdin):
         await _collect(execution, collected, mark.encode())
     _, *answer, code = bytes(collected[1]).split(mark.encode())
     if len(answer) != 1 or not code.endswith(b"\n"):
@@ -81,7 +87,7 @@ async def _collect(execution: Execution, collected: dict[int, bytearray], mark: 
     stdout = collected[1]
     begun = False
     try:
-        while not (begun and stdout.endswith(b"\n") and stdout.count(mark) > 1):
+        while not (begun and _is_whole(stdout, mark)):
             async with asyncio.timeout(None if begun else BEGINS_WITHIN):
                 output = await anext(outputs)
             collected[output.stream] += output.data
@@ -94,6 +100,10 @@ async def _collect(execution: Execution, collected: dict[int, bytearray], mark: 
         async with asyncio.timeout(_AFTER_ANSWER):
             async for output in outputs:
                 collected[output.stream] += output.data
+
+
+def _is_whole(stdout: bytearray, mark: bytes) -> bool:
+    return stdout.endswith(b"\n") and stdout.count(mark) > 1
 
 
 @asynccontextmanager

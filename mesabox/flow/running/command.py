@@ -176,7 +176,7 @@ def _execution(
         request, place = (command.request(), None) if kept is None else (command.on_terminal(kept.place), kept.place)
         return TerminalSession(sandboxes, sprite, request, place=place, tell=kept.tell if kept else _unheard)
     if kept is None:
-        return sandboxes.execute(sprite, command.request(), tail=_TAIL)
+        return sandboxes.execute(sprite, command.request(), tail=lambda: _TAIL)
     spec = replace(command, stdin=command.stdin or kept.takes_input).job(kept.place)
     return Job(sandboxes, sprite, spec, started=not kept.may_begin, offsets=offsets, tell=kept.tell)
 

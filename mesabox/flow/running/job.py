@@ -17,7 +17,7 @@ from pathlib import Path
 from mesabox.clients.base import Execution, Output, SandboxHost
 from mesabox.errors import Failed, MesaboxError, OutcomeUnknown, TryLater
 from mesabox.flow import scripts
-from mesabox.flow.running.asking import BEGINS_WITHIN, ask
+from mesabox.flow.running.asking import AFTER_EXIT, BEGINS_WITHIN, ask
 from mesabox.flow.running.input import Input
 from mesabox.flow.running.marks import Marks
 from mesabox.wire.execution import ExecRequest
@@ -227,6 +227,9 @@ class Job:
         end = self.end
         return end is not None and self._had[STDOUT] >= end.out and self._had[STDERR] >= end.err
 
+    def _tail(self) -> float:
+        return 0.0 if self._complete() else AFTER_EXIT
+
     async def _take_up_again(self, connection: "_Connection", lost: MesaboxError | None) -> None:
         await self._disconnect()
         if lost is not None and (isinstance(lost, _Lost) or not isinstance(lost, TryLater | OutcomeUnknown)):
@@ -260,7 +263,7 @@ class Job:
         if not self._started and self._fruitless > 1:  # it did not begin: perhaps the script is not there
             await install(self._sandboxes, self._sprite)
         mark = f"mesabox:{secrets.token_hex(8)}:"
-        execution = self._sandboxes.execute(self._sprite, self._request(mark))
+        execution = self._sandboxes.execute(self._sprite, self._request(mark), tail=self._tail)
         self.end = None
         await execution.__aenter__()
         self._connection = _Connection(execution, Marks(mark.encode()))
