@@ -10,10 +10,12 @@ import pytest
 
 from mesabox.clients.base import Bookmark, Change, TreeEntry
 from mesabox.errors import Failed, OutcomeUnknown, ServiceError
-from mesabox.flow import held, settling
+from mesabox.flow import held, scripts, settling
 from mesabox.flow.held import held_in
 from mesabox.flow.patch.writing import blob_oid
 from mesabox.flow.record.runs import Where
+from mesabox.flow.running import job
+from mesabox.flow.running.asking import ask
 from mesabox.flow.services import Services
 from mesabox.flow.settling import settled_mount
 from tests.flow import trees
@@ -293,3 +295,33 @@ async def test_mesa_that_fails_is_an_error(mount):
 
     with pytest.raises(OutcomeUnknown):
         await mount.settled(Broken(BEFORE))
+
+
+async def test_a_run_that_is_gone_on_with_mounts_again_and_keeps_its_stamp(mount, monkeypatch):
+    root = mount.home / ".local/share/mesa/mnt/org"
+    root.mkdir(parents=True)
+    (root / "r").symlink_to(mount.files)
+    bin_ = mount.home / "bin"
+    bin_.mkdir()
+    (bin_ / "mesa").write_text("#!/bin/sh\n")
+    (bin_ / "mesa").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin_}:/usr/bin:/bin")
+    mount.folder = root / "r"
+
+    async def mounted(run):
+        words = scripts.sh(scripts.MOUNT, "org", "again", "", "home", run, "r")
+        assert (await ask(mount.here, "s", words)).stdout == f"rw {root}/r\n".encode()
+
+    trees.write(BEFORE, mount.files)
+    time.sleep(0.02)
+    await mounted(RUN)
+    time.sleep(0.02)
+    mount.sh("rm b; printf 9 > a")
+    time.sleep(0.02)
+    await mounted(RUN)
+    await mounted("another")
+    assert (await mount.held()).lacking(entries(BEFORE))[0] == {"a", "b"}
+    assert await held_in(mount.services(), "s", str(mount.folder), "another") is None
+    await job.install(mount.here, "s")
+    await job.forget(mount.here, "s", RUN)
+    assert not (mount.home / f".local/state/mesabox/jobs/{RUN}.mounted").exists()
