@@ -240,23 +240,17 @@ class Go:
                 )
                 phase.detail = f"{len(changes.entries)} changed" if changes.entries else "nothing changed"
         except (MesaboxError, TimeoutError) as error:
-            self._not_collected(error)
-            return
+            why = str(error) or "it took too long"
+            what = "what the run changed could not be read"
+            return self._not_collected(MesaboxError(what, why=why, code="collect_failed"))
         self.outcome.changes = changes
         changes.put_on_record(self.ledger)
         if (problem := changes.incomplete) is not None:
-            self.reporter.warning(f"{problem.what}: {problem.why}")
-            if self.outcome.exit_code == 0:
-                self._not_well(problem)
+            self._not_collected(problem, is_failure=self.outcome.exit_code == 0)
 
-    def _not_collected(self, error: Exception) -> None:
-        why = str(error) or "it took too long"
-        problem = MesaboxError("what the run changed could not be read", why=why, code="collect_failed")
-        self.reporter.warning(f"{problem.what}: {why}")
-        self._not_well(problem)
-
-    def _not_well(self, problem: MesaboxError) -> None:
-        if self.outcome.error is None and not self.interrupts.received:
+    def _not_collected(self, problem: MesaboxError, *, is_failure: bool = True) -> None:
+        self.reporter.warning(f"{problem.what}: {problem.why}")
+        if is_failure and self.outcome.error is None and not self.interrupts.received:
             self.outcome.failed(problem)
 
     async def tear_down(self) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mesabox.clients.base import TreeEntry
-from mesabox.errors import Failed
+from mesabox.errors import Failed, OutcomeUnknown
 from mesabox.flow import scripts
-from mesabox.flow.running.asking import ask
+from mesabox.flow.running.asking import NO_INPUT, ask
 from mesabox.flow.services import Services
 from mesabox.wire.mesa_ignore import BUILT_IN, Rules, is_ignored, parse_rules
 from mesabox.wire.mesa_paths import can_hold
@@ -106,7 +106,7 @@ def parsed(answer: bytes) -> MountState:
     oids = dict(_oids(hashed))
     found = {match[4]: _held(match, oids) for match in _LINE.finditer(listed)}
     entries = {path: held for path, held in found.items() if held is not None and can_hold(path)}
-    return MountState(entries, _layers(rules, anyway or BUILT_IN))
+    return MountState(entries, layers_of(_rules(rules), anyway or BUILT_IN))
 
 
 def _held(match: re.Match[str], oids: Mapping[str, str]) -> Held | None:
@@ -128,14 +128,19 @@ def _oids(text: str) -> Iterator[tuple[str, str]]:
             yield from ((path, oid) for path, oid in zip(paths, oids[-len(paths) :], strict=True) if oid != "-")
 
 
-def _layers(text: str, anyway: str) -> Layers:
+def _rules(text: str) -> dict[str, str]:
     rules: dict[str, list[str]] = {}
     for line in text.split("\n"):
         file, found, rule = line.removeprefix("./").partition("//")
         if found:
-            rules.setdefault(file.removesuffix(".gitignore"), []).append(rule)
-    layers = [(folder, parse_rules("\n".join(rules[folder]))) for folder in sorted(rules)]
-    return (("", parse_rules(anyway)), *layers)
+            rules.setdefault(file, []).append(rule)
+    return {file: "\n".join(lines) for file, lines in rules.items()}
+
+
+def layers_of(texts: Mapping[str, str], anyway: str = BUILT_IN) -> Layers:
+    """texts: of each .gitignore, by its path."""
+    layers = [(file.removesuffix(".gitignore"), parse_rules(texts[file])) for file in sorted(texts)]
+    return (("", parse_rules(anyway)), *sorted(layers, key=lambda layer: layer[0]))
 
 
 async def _hashed(services: Services, sprite: str, folder: str, state: MountState) -> MountState:
@@ -147,7 +152,10 @@ async def _hashed(services: Services, sprite: str, folder: str, state: MountStat
     for some in (lack - links, links):
         if some:
             stdin = "".join(f"./{path}\0" for path in sorted(some)).encode()
-            done = await ask(services.sandboxes, sprite, scripts.sh(scripts.HASHES, folder, scripts.HASH), stdin=stdin)
+            words = scripts.sh(scripts.HASHES, folder, str(len(stdin)), scripts.HASH)
+            done = await ask(services.sandboxes, sprite, words, stdin=stdin)
+            if done.exit_code == NO_INPUT:
+                raise OutcomeUnknown("what was sent to the sprite does not arrive there")
             told = dict(_oids(done.stdout.decode(errors="surrogateescape")))
             entries |= {path: replace(entries[path], oid=oid) for path, oid in told.items() if path in some}
     return replace(state, entries=entries)

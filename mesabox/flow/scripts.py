@@ -156,10 +156,21 @@ hold any byte, but never two slashes. busybox's find knows no ``-cnewer``: there
 the mount is newer, and before 1.35, or without a stamp, everything.
 """
 
-HASHES = """cd "$1" || exit 77
-exec xargs -0 sh -c "$2" mesabox
+_LISTED = """cd "$1" || exit 77
+list=${XDG_STATE_HOME:-$HOME/.local/state}/mesabox/list.$$
+mkdir -p "${list%/*}" && cat > "$list" && exec < "$list" || exit 78
+size=$(($(wc -c < "$list")))
+rm -f "$list"
+[ "$size" = "$2" ] || exit 64
 """
-"""argv: mount folder, HASH; stdin: paths in it, a NUL behind each, of files or of symlinks alone."""
+"""argv: mount folder, bytes; stdin: so many bytes, paths in it, a NUL behind each. Exit 64 when not all of it
+arrived.
+"""
+
+HASHES = f"""{_LISTED}
+exec xargs -0 sh -c "$3" mesabox
+"""
+"""argv and stdin: as _LISTED has them, files or symlinks alone; then HASH."""
 
 UNPACK = """set -u
 cd "$1" || exit 77
@@ -171,16 +182,16 @@ stamp=${XDG_STATE_HOME:-$HOME/.local/state}/mesabox/jobs/$2.mounted
 HELD finds only what is written later.
 """
 
-REMOVE = """cd "$1" || exit 77
+REMOVE = f"""{_LISTED}
 exec xargs -0 rm -rf --
 """
-"""argv: mount folder; stdin: paths in it, a NUL behind each."""
+"""argv and stdin: as _LISTED has them."""
 
-REMOVE_EMPTY = """cd "$1" || exit 77
+REMOVE_EMPTY = f"""{_LISTED}
 xargs -0 rmdir -- 2>/dev/null
 exit 0
 """
-"""argv: mount folder; stdin: folders in it, a NUL behind each; one that has something left in it stays."""
+"""argv and stdin: as _LISTED has them, folders; one that has something left in it stays."""
 
 IN_MOUNT = """here=$HOME/.local/share/mesa/mnt/$0
 repo=$1; shift

@@ -29,7 +29,7 @@ from mesabox.flow.services import Services as FlowServices
 from mesabox.switchboard import Services, Switchboard
 from mesabox.ui.streams import Streams
 from tests import schemas
-from tests.flow.services import FakeExecution
+from tests.flow.services import FakeExecution, answered
 
 WHEN = datetime(2026, 5, 6, 12, tzinfo=UTC)
 HEAD, BASE = "k" * 32, "l" * 32
@@ -136,7 +136,7 @@ class FakeSandboxes:
 
     def execute(self, sprite, request, *, tail=0.0):
         """A script that is asked, and answers that all is well."""
-        return FakeExecution(iter([Output(1, request.argv[3].encode() + b"0\n")]))
+        return FakeExecution(iter([Output(1, answered(request, b""))]))
 
     async def sessions(self, sprite):
         return [Session("7", "make", "/home/sprite", False, True, WHEN)]

@@ -23,6 +23,12 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 FOLDER = "/home/sprite/.local/share/mesa/mnt/my-org/work"
 
 
+def answered(request: ExecRequest, said: bytes) -> bytes:
+    """What a script that ``flow/running/asking.py`` asks has on its stdout."""
+    mark = request.argv[3].encode()
+    return mark + b"\n" + said + mark + b"0\n"
+
+
 @dataclass
 class World:
     """calls: what was asked, in order. broken: calls that fail. unanswered: those that fail once done."""
@@ -136,7 +142,7 @@ class FakeSandboxes:
         self.world.asked(name)
         said = f"rw {FOLDER}\n".encode() if name == "mount" else b""
         self.world.answered(name)
-        return FakeExecution(iter([Output(1, said + request.argv[3].encode() + b"0\n")]))
+        return FakeExecution(iter([Output(1, answered(request, said))]))
 
     def _job(self, mark: bytes) -> Iterator[Output]:
         yield Output(2, mark + b"begun\n")

@@ -5,8 +5,9 @@ import itertools
 import pytest
 
 from mesabox.errors import Failed, OutcomeUnknown, TryLater
+from mesabox.flow.running import asking
 from mesabox.flow.running.asking import ask
-from tests.flow.here import Here
+from tests.flow.here import Here, MuteAtFirst
 
 
 async def test_an_answer_is_whole(tmp_path):
@@ -59,6 +60,16 @@ async def test_a_service_that_asks_for_more_than_our_pauses_is_not_pressed(tmp_p
         assert len(here.ran) == tries
     with pytest.raises(TryLater):  # also when the time is over before the tries are
         await ask(here, "s", ["true"], timeout=0.05)
+
+
+async def test_a_connection_on_which_nothing_is_told_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(asking, "BEGINS_WITHIN", 0.3)
+    here = MuteAtFirst(tmp_path)
+    done = await ask(here, "s", ["sh", "-c", "sleep 0.5; echo out"])
+    assert (done.stdout, len(here.ran)) == (b"out\n", 2)
+    here.mute = 10
+    with pytest.raises(OutcomeUnknown, match="nothing was told"):
+        await ask(here, "s", ["true"])
 
 
 async def test_what_goes_on_too_long_is_said(tmp_path):

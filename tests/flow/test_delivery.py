@@ -24,7 +24,7 @@ class Sandboxes(Here):
     def execute(self, sprite, request, *, tail=0.0):
         if self.answer is not None:
             self.inputs.append(bytearray())
-            said = f"echo '{request.argv[3]}{self.answer}'"
+            said = f"echo '{request.argv[3]}'; echo '{request.argv[3]}{self.answer}'"
             self.ran.append(request.argv)
             return HereExecution(self, replace(request, argv=("sh", "-c", said)), None)
         return super().execute(sprite, request)

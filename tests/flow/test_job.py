@@ -12,23 +12,7 @@ from mesabox.errors import Failed, NotFound, OutcomeUnknown, TryLater
 from mesabox.flow.running import job
 from mesabox.flow.running.job import Job, JobSpec, install
 from mesabox.flow.running.marks import Marks
-from tests.flow.here import Here
-
-SHELLS = [name for name in ("dash", "bash", "busybox") if shutil.which(name)]
-
-
-@pytest.fixture(params=SHELLS)
-def shells(request, tmp_path, monkeypatch):
-    """Where ``sh`` is that shell, and with busybox all else is its own, too."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    applets = ["sh"]
-    if request.param == "busybox":
-        applets = subprocess.run(["busybox", "--list"], capture_output=True, text=True).stdout.split()
-    for name in applets:
-        (folder / name).symlink_to(shutil.which(request.param))
-    monkeypatch.setenv("PATH", f"{folder}:{'' if len(applets) > 1 else '/usr/bin:/bin'}")
-    return request.param
+from tests.flow.here import Here, MuteAtFirst
 
 
 @pytest.fixture
@@ -244,6 +228,12 @@ async def test_a_service_that_refuses_is_waited_for_as_it_says_but_not_for_ever(
         with pytest.raises(TryLater):
             await Job(Busy(here.home), "s", spec("true"), started=True).__aenter__()
         assert slept[4:] == [0.0, 30.0, 30.0, 30.0, 30.0]
+
+
+async def test_a_connection_on_which_nothing_is_told_is_left(here, monkeypatch):
+    monkeypatch.setattr(job, "BEGINS_WITHIN", 0.5)
+    mute = MuteAtFirst(here.home)
+    assert await collected(Job(mute, "s", spec("sh", "-c", "sleep 1; echo out; exit 3"))) == (3, b"out\n", b"")
 
 
 async def test_a_sprite_that_is_gone_is_said_at_once(here):

@@ -9,9 +9,12 @@ import pytest
 
 from mesabox.clients.base import Bookmark, Change, TreeEntry
 from mesabox.errors import Failed, NotFound, ServiceError
+from mesabox.flow import scripts
 from mesabox.flow.patch.writing import blob_oid
 from mesabox.flow.record.runs import Where
+from mesabox.flow.running.asking import ask
 from mesabox.flow.seed import seeding
+from mesabox.flow.seed.archive import tar_of
 from mesabox.flow.seed.seeding import seed
 from mesabox.flow.seed.source import read_source
 from mesabox.flow.services import Services
@@ -156,8 +159,10 @@ async def test_a_failure_names_its_step(stage):
         await stage.seed()
     assert "stopped at sending its files" in told.value.what and told.value.code == "seed_failed"
     stage.mount = mount
+    stage.sandboxes.shell = str(stage.folder.parent / "slow")
+    trees.write({"slow": (EXECUTABLE, b"#!/bin/sh\nsleep 60\n")}, stage.folder.parent)
     with pytest.raises(Failed) as told:
-        await stage.seed({"big": (FILE, b"x" * (64 << 20))}, limit=0.001)
+        await stage.seed(ONE, limit=0.3)
     assert told.value.code == "seed_timeout"
 
 
@@ -169,3 +174,41 @@ async def test_a_mesa_that_does_not_answer_is_no_success(stage, monkeypatch):
     with pytest.raises(NotFound) as told:
         await stage.seed(ONE)
     assert "stopped at waiting until Mesa has them" in told.value.what
+
+
+async def test_a_connection_that_breaks_is_no_matter(stage):
+    stage.sandboxes.budgets = iter([0, 30, 5, 40, 0, None])
+    seeded = await stage.seed(ONE)
+    assert (seeded.sent, trees.read(stage.mount)) == (5, ONE)
+    stage.sandboxes.exits = lambda _: None
+    await stage.seed(TWO)
+    assert trees.read(stage.mount) == TWO
+
+
+async def test_a_source_that_changes_meanwhile_is_what_failed(stage, monkeypatch):
+    def gone(source, files):
+        (stage.folder / "a").unlink()
+        return tar_of(source, files)
+
+    monkeypatch.setattr(seeding, "tar_of", gone)
+    with pytest.raises(Failed) as told:
+        await stage.seed(ONE)
+    assert told.value.code == "source_changed" and "a changed while it was read" in told.value.why
+
+
+async def test_what_mesa_does_not_let_go_of_is_an_error(stage):
+    await stage.seed(ONE)
+    stage.mesa.now = lambda: stage.mesa.kept
+    with pytest.raises(Failed) as told:
+        await stage.seed({path: entry for path, entry in ONE.items() if path != "f"})
+    assert told.value.code == "seed_incomplete" and ": f did not reach it" in told.value.why
+
+
+async def test_a_list_that_does_not_arrive_whole_removes_nothing(stage, shells):
+    trees.write(ONE, stage.mount)
+    for script in (scripts.REMOVE, scripts.HASHES):
+        words = scripts.sh(script, str(stage.mount), "5", scripts.HASH)
+        assert (await ask(stage.sandboxes, "s", words, stdin=b"a\0")).exit_code == 64
+    assert trees.read(stage.mount) == ONE
+    done = await ask(stage.sandboxes, "s", scripts.sh(scripts.REMOVE, str(stage.mount), "6"), stdin=b"a\0d/b\0")
+    assert done.exit_code == 0 and trees.read(stage.mount).keys() == ONE.keys() - {"a", "d/b"}

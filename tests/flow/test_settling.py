@@ -21,22 +21,7 @@ from tests.flow.here import Here
 from tests.flow.services import NOW
 from tests.flow.trees import FILE, LINK
 
-SHELLS = [name for name in ("dash", "bash", "busybox") if shutil.which(name)]
 RUN = "a-run"
-
-
-@pytest.fixture(params=SHELLS)
-def shells(request, tmp_path, monkeypatch):
-    """Where ``sh`` is that shell, and with busybox all else is its own, too: no git, and another find."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    applets = ["sh"]
-    if request.param == "busybox":
-        applets = subprocess.run(["busybox", "--list"], capture_output=True, text=True).stdout.split()
-    for name in applets:
-        (folder / name).symlink_to(shutil.which(request.param))
-    monkeypatch.setenv("PATH", f"{folder}:{'' if len(applets) > 1 else '/usr/bin:/bin'}")
-    return request.param
 
 
 def entries(tree):
@@ -292,7 +277,6 @@ async def test_a_sprite_that_cannot_be_asked(mount, monkeypatch):
 
 async def test_a_sprite_that_does_not_answer(mount):
     mount.mounted(BEFORE)
-    mount.here.shell = "/bin/false"
     (mount.files.parent / "slow").write_text("#!/bin/sh\nsleep 60\n")
     (mount.files.parent / "slow").chmod(0o755)
     mount.here.shell = str(mount.files.parent / "slow")

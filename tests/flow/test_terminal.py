@@ -6,7 +6,7 @@ from mesabox.clients.base import Output, Session
 from mesabox.errors import NotFound, OutcomeUnknown
 from mesabox.flow.running.terminal import AGAIN, TerminalSession
 from mesabox.wire.execution import ExecRequest
-from tests.flow.services import FakeExecution
+from tests.flow.services import FakeExecution, answered
 
 REQUEST = ExecRequest(("bash",), tty=True, rows=30, cols=90)
 
@@ -41,7 +41,7 @@ class Sandboxes:
 
     def execute(self, sprite, request):
         if "ended" in request.argv:
-            return FakeExecution(iter([Output(1, self.ended + request.argv[3].encode() + b"0\n")]))
+            return FakeExecution(iter([Output(1, answered(request, self.ended))]))
         return self.first
 
     async def sessions(self, sprite):

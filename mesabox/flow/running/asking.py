@@ -1,27 +1,33 @@
 """A short script in a sprite, asked until its whole answer is here: services lose output, and exits (wire/sprites §7).
 
-The script's output ends with a line of ours that tells its exit code, so that a lost exit frame, one that comes too
-early or a wrong one is no matter; an answer without it is none.
+The script's output begins with a line of ours, and ends with one that tells its exit code, so that a lost exit frame,
+one that comes too early or a wrong one is no matter; an answer without both is none.
 """
 
 import asyncio
 import secrets
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 
 from mesabox.clients.base import Completed, Execution, SandboxHost
 from mesabox.errors import Failed, MesaboxError, OutcomeUnknown, TryLater
 from mesabox.wire.execution import ExecRequest
 
-_AND_SAY = '"$@"; printf "%s%s\\n" "$0" "$?"'
+_AND_SAY = 'printf "%s\\n" "$0"; "$@"; printf "%s%s\\n" "$0" "$?"'
 _PAUSES = (0.0, 0.0, 0.1, 0.3, 1.0, 2.0)
 _AFTER_ANSWER = 1.0
+BEGINS_WITHIN = 15.0
+"""Seconds after the connection is open; a sprite that has to wake does so before."""
 NO_INPUT = 64
 """The exit code of a script whose stdin did not arrive."""
 
 
+Input = bytes | Callable[[], AsyncIterator[bytes]]
+"""The whole, or what makes its pieces, anew for each try."""
+
+
 async def ask(
-    sandboxes: SandboxHost, sprite: str, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 60.0
+    sandboxes: SandboxHost, sprite: str, argv: Sequence[str], *, stdin: Input = b"", timeout: float = 60.0
 ) -> Completed:
     """For what may be done twice. timeout: seconds for all tries together.
 
@@ -39,7 +45,7 @@ async def ask(
 
 
 async def _until_answered(
-    sandboxes: SandboxHost, sprite: str, argv: Sequence[str], stdin: bytes, failures: list[MesaboxError]
+    sandboxes: SandboxHost, sprite: str, argv: Sequence[str], stdin: Input, failures: list[MesaboxError]
 ) -> Completed:
     """A service that asks for a longer pause than the ones here has been waited for already, or asks for too much."""
     for attempt, pause in enumerate(_PAUSES, 1):
@@ -57,30 +63,31 @@ async def _until_answered(
     raise AssertionError("the last attempt returns or raises")
 
 
-async def _once(sandboxes: SandboxHost, sprite: str, argv: Sequence[str], stdin: bytes) -> Completed:
+async def _once(sandboxes: SandboxHost, sprite: str, argv: Sequence[str], stdin: Input) -> Completed:
     mark = f"mesabox:{secrets.token_hex(8)}:"
     request = ExecRequest(("sh", "-c", _AND_SAY, mark, *argv), stdin=bool(stdin))
     collected = {1: bytearray(), 2: bytearray()}
-    async with sandboxes.execute(sprite, request) as execution:
-        feeding = asyncio.create_task(_feed(execution, stdin)) if stdin else None
-        try:
-            await _collect(execution, collected, mark.encode())
-        finally:
-            if feeding is not None:
-                feeding.cancel()
-    answer, said, code = bytes(collected[1]).rpartition(mark.encode())
-    if not said or not code.endswith(b"\n"):
+    async with sandboxes.execute(sprite, request) as execution, _fed(execution, stdin):
+        await _collect(execution, collected, mark.encode())
+    _, *answer, code = bytes(collected[1]).split(mark.encode())
+    if len(answer) != 1 or not code.endswith(b"\n"):
         raise OutcomeUnknown(f"the answer of {argv[0]!r} in sprite {sprite!r} did not arrive whole")
-    return Completed(int(code), answer, bytes(collected[2]))
+    return Completed(int(code), answer[0].removeprefix(b"\n"), bytes(collected[2]))
 
 
 async def _collect(execution: Execution, collected: dict[int, bytearray], mark: bytes) -> None:
     """To the end; once the answer is here that is waited for only a moment, and no matter how it comes."""
     outputs = aiter(execution)
+    stdout = collected[1]
+    begun = False
     try:
-        while not _is_whole(collected[1], mark):
-            output = await anext(outputs)
+        while not (begun and stdout.endswith(b"\n") and stdout.count(mark) > 1):
+            async with asyncio.timeout(None if begun else BEGINS_WITHIN):
+                output = await anext(outputs)
             collected[output.stream] += output.data
+            begun = begun or mark in stdout
+    except TimeoutError:
+        raise OutcomeUnknown("the connection was opened, and then nothing was told") from None
     except StopAsyncIteration:
         return
     with suppress(TimeoutError, OutcomeUnknown, TryLater):
@@ -89,10 +96,28 @@ async def _collect(execution: Execution, collected: dict[int, bytearray], mark: 
                 collected[output.stream] += output.data
 
 
-def _is_whole(stdout: bytearray, mark: bytes) -> bool:
-    return stdout.endswith(b"\n") and mark in stdout
+@asynccontextmanager
+async def _fed(execution: Execution, stdin: Input) -> AsyncIterator[None]:
+    """Its stdin is written while its output is read. What fails in the making of it is what failed."""
+    feeding = asyncio.create_task(_feed(execution, stdin)) if stdin else None
+    try:
+        yield
+    finally:
+        if feeding is not None:
+            feeding.cancel()
+            with suppress(asyncio.CancelledError):
+                await feeding
 
 
-async def _feed(execution: Execution, stdin: bytes) -> None:
-    await execution.write(stdin)
+async def _feed(execution: Execution, stdin: Input) -> None:
+    if isinstance(stdin, bytes):
+        await execution.write(stdin)
+    else:
+        try:
+            async for piece in stdin():
+                await execution.write(piece)
+        except MesaboxError:
+            await execution.signal("KILL")
+            await execution.close_stdin()
+            raise
     await execution.close_stdin()

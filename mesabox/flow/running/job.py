@@ -17,7 +17,7 @@ from pathlib import Path
 from mesabox.clients.base import Execution, Output, SandboxHost
 from mesabox.errors import Failed, MesaboxError, OutcomeUnknown, TryLater
 from mesabox.flow import scripts
-from mesabox.flow.running.asking import ask
+from mesabox.flow.running.asking import BEGINS_WITHIN, ask
 from mesabox.flow.running.input import Input
 from mesabox.flow.running.marks import Marks
 from mesabox.wire.execution import ExecRequest
@@ -178,7 +178,7 @@ class Job:
         """What one connection brings of the command's own output. Before ``begun`` nothing on stderr is: a shell may
         have complained; stdout that overtook it waits.
         """
-        async for output in connection.execution:
+        async for output in self._heard(connection):
             if output.stream == STDOUT and connection.begun:
                 yield output
             elif output.stream == STDOUT:
@@ -195,6 +195,19 @@ class Job:
                 yield connection.early.pop(0)
             if self._complete():
                 return
+
+    async def _heard(self, connection: "_Connection") -> AsyncIterator[Output]:
+        """All that it brings. One that says nothing of the command, as if it had not begun, is as good as lost."""
+        outputs = aiter(connection.execution)
+        with suppress(StopAsyncIteration):
+            while True:
+                try:
+                    async with asyncio.timeout(None if connection.begun else BEGINS_WITHIN):
+                        output = await anext(outputs)
+                except TimeoutError:
+                    why = "a connection to it was opened, and then nothing was told"
+                    raise OutcomeUnknown("the command's end could not be learned", why=why) from None
+                yield output
 
     def _told(self, connection: "_Connection", words: Sequence[str]) -> None:
         kind, *fields = words or [""]

@@ -7,11 +7,11 @@ it goes to Mesa's API, after which the mount has it too.
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from mesabox.clients.base import Execution, TreeEntry
+from mesabox.clients.base import TreeEntry
 from mesabox.errors import Failed, MesaboxError
 from mesabox.flow import scripts
 from mesabox.flow.patch.writing import blob_oid
@@ -20,14 +20,12 @@ from mesabox.flow.seed.archive import opened, tar_of
 from mesabox.flow.seed.source import Source, SourceFile
 from mesabox.flow.services import Services
 from mesabox.flow.settling import Tree, head_of, settled, tree_at
-from mesabox.wire.execution import ExecRequest
 
 _REMOVE_LIMIT = 120.0
-_QUIET = 2.0
+_QUIET = 10.0
 _FILES_A_SECOND, _BYTES_A_SECOND = 100, 1 << 20
 """The slowest at which Mesa is waited for."""
 _MOST_IN_A_REQUEST = 8 << 20
-_MOST_SAID = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ async def seed(
         await _remove(services, sprite, folder, work)
     with _step(source, "sending its files"):
         if work.send:
-            await asyncio.wait_for(_send(services, sprite, folder, run, source, work.send), limit)
+            await _send(services, sprite, folder, run, source, work.send, limit)
     with _step(source, "waiting until Mesa has them"):
         await _wait(services, repo, bookmark, before, work)
     with _step(source, "telling Mesa of files that are tracked though ignored"):
@@ -145,41 +143,26 @@ async def _remove(services: Services, sprite: str, folder: str, work: _Work) -> 
         if not paths:
             continue
         listed = "".join(f"{path}\0" for path in paths).encode()
-        done = await ask(services.sandboxes, sprite, scripts.sh(script, folder), stdin=listed, timeout=_REMOVE_LIMIT)
+        words = scripts.sh(script, folder, str(len(listed)))
+        done = await ask(services.sandboxes, sprite, words, stdin=listed, timeout=_REMOVE_LIMIT)
         if done.exit_code != 0:
             raise Failed("files in the mount cannot be removed", why=_why(done.stderr, done.exit_code))
 
 
 async def _send(
-    services: Services, sprite: str, folder: str, run: str, source: Source, files: Sequence[SourceFile]
+    services: Services, sprite: str, folder: str, run: str, source: Source, files: Sequence[SourceFile], limit: float
 ) -> None:
-    request = ExecRequest(argv=tuple(scripts.sh(scripts.UNPACK, folder, run)), stdin=True)
-    said = bytearray()
-    async with services.sandboxes.execute(sprite, request) as execution:
-        feeding = asyncio.create_task(_feed(execution, tar_of(source, files)))
-        try:
-            async for output in execution:
-                said = (said + output.data)[-_MOST_SAID:]
-        finally:
-            feeding.cancel()
-            with suppress(asyncio.CancelledError):
-                await feeding
-        if execution.exit_code != 0:
-            raise Failed("tar in the sprite failed", why=_why(bytes(said), execution.exit_code), code="seed_failed")
-
-
-async def _feed(execution: Execution, pieces: AsyncIterator[bytes]) -> None:
-    try:
-        async for piece in pieces:
-            await execution.write(piece)
-    except MesaboxError:
-        await execution.signal("KILL")
-        raise
-    await execution.close_stdin()
+    words = scripts.sh(scripts.UNPACK, folder, run)
+    async with asyncio.timeout(limit):
+        done = await ask(services.sandboxes, sprite, words, stdin=lambda: tar_of(source, files), timeout=2 * limit)
+    if done.exit_code != 0:
+        raise Failed("tar in the sprite failed", why=_why(done.stderr, done.exit_code), code="seed_failed")
 
 
 async def _wait(services: Services, repo: str, bookmark: str, before: Tree, work: _Work) -> None:
-    """Until each sent file is there and each removed one is not, or Mesa's commit has come to rest."""
+    """Until each sent file is there and each removed one is not, or Mesa's commit has come to rest: what it ignores
+    may be more than is known.
+    """
     if not work.send and not work.removed:
         return
     limit = 10.0 + len(work.send) / _FILES_A_SECOND + work.size / _BYTES_A_SECOND
@@ -236,16 +219,17 @@ def _edit(source: Source, file: SourceFile) -> dict[str, str]:
 async def _missing(services: Services, repo: str, bookmark: str, work: _Work) -> tuple[str, ...]:
     """The files that Mesa keeps no copy of. Failed when it has another content, or nothing at all."""
     wanted = (*work.send, *work.tell)
-    if not wanted:
+    if not wanted and not work.removed:
         return ()
     change = await head_of(services.repos, repo, bookmark)
     tree = await tree_at(services.repos, repo, change.id) if change else {}
     absent = tuple(file.path for file in wanted if file.path not in tree)
     wrong = [file.path for file in wanted if file.path in tree and not _fits(file, tree[file.path])]
-    if wrong or len(absent) == len(wanted):
+    wrong += [path for path in work.removed if path in tree]
+    if wrong or (wanted and len(absent) == len(wanted)):
         names = wrong or absent
         why = f"{', '.join(names[:5])}{' and more' if len(names) > 5 else ''} did not reach it in time"
-        raise Failed("Mesa does not have what was written to the mount", why=why, code="seed_incomplete")
+        raise Failed("Mesa does not have what the mount holds", why=why, code="seed_incomplete")
     return absent
 
 
