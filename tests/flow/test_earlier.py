@@ -11,8 +11,8 @@ from mesabox.flow.go import Go
 from mesabox.flow.interrupts import Interrupts
 from mesabox.flow.leftovers import abandoned
 from mesabox.flow.plan import Plan
-from mesabox.flow.record.ledger import Ledger, Where
-from mesabox.flow.record.runs import read_run
+from mesabox.flow.record.ledger import Ledger
+from mesabox.flow.record.runs import Where, read_run
 from mesabox.flow.reporter import SilentReporter
 from mesabox.flow.running.command import Command
 from mesabox.flow.services import Services

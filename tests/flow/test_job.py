@@ -11,6 +11,7 @@ import pytest
 from mesabox.clients.base import no_tail
 from mesabox.errors import Failed, NotFound, OutcomeUnknown, TryLater
 from mesabox.flow.running import job
+from mesabox.flow.running.command import Command
 from mesabox.flow.running.job import Job, JobSpec, install
 from mesabox.flow.running.marks import Marks
 from tests.flow.here import Here, MuteAtFirst
@@ -174,10 +175,21 @@ async def test_two_at_once_both_have_the_whole(here):
     assert await asyncio.gather(*both) == [(0, b"1\n2\n3\n4\n5\n", b"")] * 2
 
 
-async def test_its_umask_folder_and_environment_are_the_sprites(here):
-    script = "umask; pwd; echo $A"
-    ended = await collected(Job(here, "s", spec("sh", "-c", script, env={"A": "a b"}, folder="/usr")))
-    assert ended == (0, b"0022\n/usr\na b\n", b"")
+async def test_its_umask_and_folder_are_the_sprites(here):
+    ended = await collected(Job(here, "s", spec("sh", "-c", "umask; pwd", folder="/usr")))
+    assert ended == (0, b"0022\n/usr\n", b"")
+
+
+async def test_its_environment_is_its_own_and_not_that_of_what_keeps_it(here, shells):
+    env = {"HOME": "/nowhere", "XDG_STATE_HOME": "/nowhere", "A": "a b\nc"}
+    command = Command(("sh", "-c", 'echo "$HOME $XDG_STATE_HOME $A"'), env)
+    assert await collected(Job(here, "s", command.job("a-job"))) == (0, b"/nowhere /nowhere a b\nc\n", b"")
+
+
+async def test_a_program_whose_name_looks_like_a_variable_is_one(here):
+    (here.home / "a=b").symlink_to("/bin/echo")
+    command = Command((f"{here.home}/a=b", "x"), {"A": "1"})
+    assert await collected(Job(here, "s", command.job("a-job"))) == (0, b"x\n", b"")
 
 
 async def test_one_that_vanished_is_unknown_and_not_a_success(here):

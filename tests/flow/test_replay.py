@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from mesabox.flow.record.ledger import Ledger, Where
+from mesabox.flow.record.ledger import Ledger
 from mesabox.flow.record.replay import Replayed, always, replay
-from mesabox.flow.record.runs import read_run
+from mesabox.flow.record.runs import Where, read_run
 
 WHERE = Where("local", "http://m", "http://s", "my-org")
 

@@ -59,14 +59,12 @@ class Command:
     def request(self) -> ExecRequest:
         rows, cols = self.size or (24, 80)
         tty = self.size is not None
-        return ExecRequest(
-            argv=self.words(), env=self.env, dir=self._start(), tty=tty, rows=rows, cols=cols, stdin=self.stdin or tty
-        )
+        return ExecRequest(argv=self.words(), dir=self._start(), tty=tty, rows=rows, cols=cols, stdin=self.stdin or tty)
 
     def job(self, place: str) -> JobSpec:
         """The same, to outlive its connection. place: its name in the sprite."""
-        argv = self._in_mount(self._with_secrets())
-        return JobSpec(place, argv, self.env, self._start(), self.timeout, self.stdin)
+        argv = self._in_mount(self._with_environment())
+        return JobSpec(place, argv, self._start(), self.timeout, self.stdin)
 
     def on_terminal(self, place: str) -> ExecRequest:
         """The same on the terminal that is lent, its end kept in the sprite."""
@@ -75,11 +73,20 @@ class Command:
 
     def words(self) -> tuple[str, ...]:
         """The command in its wrappers: the mount outside, the limit within, the secrets next to the command."""
-        return self._in_mount(self._limited(self._with_secrets()))
+        return self._in_mount(self._limited(self._with_environment()))
 
-    def _with_secrets(self) -> tuple[str, ...]:
+    def _with_environment(self) -> tuple[str, ...]:
+        """By env(1), next to the command: HOME or PATH are its own matter and not that of the wrappers; and of what a
+        service makes of variables that are asked of it the documents disagree (wire/sprites §3.1).
+        """
         argv = self.argv or ("bash", "-l")
-        return loading(self.secrets_file, argv) if self.secrets else argv
+        if self.secrets:
+            argv = loading(self.secrets_file, argv)
+        if not self.env:
+            return argv
+        if "=" in argv[0]:  # which env would take for a variable
+            argv = ("sh", "-c", 'exec "$0" "$@"', *argv)
+        return ("env", *(f"{name}={value}" for name, value in self.env.items()), *argv)
 
     def _in_mount(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         if self.mount is None:

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -70,7 +70,6 @@ class JobSpec:
 
     place: str
     argv: tuple[str, ...]
-    env: Mapping[str, str] = field(default_factory=dict)
     folder: str | None = None
     limit: float | None = None
     stdin: bool = False
@@ -277,7 +276,7 @@ class Job:
         if self._started:
             return ExecRequest(words("follow", spec.place, mark, *had), stdin=takes_input)
         argv = words("start", spec.place, mark, *had, *spec.limits(), *spec.argv)
-        return ExecRequest(argv, env=spec.env, stdin=takes_input, linger=spec.linger)
+        return ExecRequest(argv, stdin=takes_input, linger=spec.linger)
 
     async def _disconnect(self) -> None:
         if self._input is not None:
