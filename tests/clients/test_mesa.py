@@ -11,7 +11,7 @@ from mesabox.clients.base import Repo, Secret
 from mesabox.clients.mesa.client import MesaClient
 from mesabox.clients.mesa.credentials import ApiKey, SigningKey
 from mesabox.clients.transport import Transport
-from mesabox.errors import CredentialsProblem, NotFound, ServiceError, UsageProblem
+from mesabox.errors import CredentialsProblem, ServiceError, Unsupported, UsageProblem
 from mesabox.wire.mesa_claims import parse_token
 from mesabox.wire.mesa_tokens import PrivateKey
 
@@ -131,9 +131,10 @@ async def test_a_service_that_mints_no_keys_any_more_is_signed_for_and_it_is_sai
     assert not key.revocable and "MESA_PRIVATE_KEY" in mesa.said[0] and "keys are gone" in mesa.said[0]
 
 
-async def test_without_a_private_key_the_refusal_stands():
-    with pytest.raises(NotFound):
+async def test_without_a_private_key_that_is_said_and_what_to_do():
+    with pytest.raises(Unsupported) as told:
         await Mesa({}, org="acme").client.mint_key(name="n", scopes=["read"], ttl=600, repos=[REPO])
+    assert "MESA_PRIVATE_KEY" in told.value.fix
 
 
 async def test_a_token_for_more_repos_than_it_can_name():

@@ -9,7 +9,7 @@ from mesabox.clients.mesa import replies
 from mesabox.clients.mesa.credentials import MesaCredential, SigningKey
 from mesabox.clients.mesa.signed import LONGEST, signed_key
 from mesabox.clients.transport import Transport
-from mesabox.errors import CredentialsProblem, NotFound
+from mesabox.errors import CredentialsProblem, NotFound, Unsupported
 
 T = TypeVar("T")
 Reader = Callable[[Mapping[str, Any]], T]
@@ -82,8 +82,11 @@ class MesaClient:
         try:
             return await self._json(replies.key, "POST", await self._path("api-keys"), "a new key", json=body)
         except (NotFound, CredentialsProblem) as refusal:
-            if self._signing is None:
+            if self._signing is None and isinstance(refusal, CredentialsProblem):
                 raise
+            if self._signing is None:
+                fix = "set MESA_PRIVATE_KEY, with which tokens are signed instead"
+                raise Unsupported("Mesa mints no key for this credential", why=refusal.why, fix=fix) from None
             self._tell(f"Mesa mints no key for this credential ({refusal.why}): signing a token with MESA_PRIVATE_KEY")
             return await self._sign_key(name, scopes, ttl, repos)
 
