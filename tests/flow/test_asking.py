@@ -8,7 +8,7 @@ from mesabox.clients.base import no_tail
 from mesabox.errors import Failed, OutcomeUnknown, TryLater
 from mesabox.flow.running import asking
 from mesabox.flow.running.asking import ask
-from tests.flow.here import Here, MuteAtFirst
+from tests.flow.here import Here, HereExecution, MuteAtFirst
 
 
 async def test_an_answer_is_whole(tmp_path):
@@ -50,6 +50,15 @@ class Refusing(Here):
         refusal = TryLater("slow down")
         refusal.after = self.after
         raise refusal
+
+
+async def test_an_end_of_input_that_does_not_arrive_is_no_matter(tmp_path, monkeypatch, shells):
+    async def lost(self):
+        pass
+
+    monkeypatch.setattr(HereExecution, "close_stdin", lost)
+    done = await ask(Here(tmp_path), "s", ["sh", "-c", "cat; exit 3"], stdin=b"in\n" * 50_000)
+    assert (done.exit_code, done.stdout) == (3, b"in\n" * 50_000)
 
 
 async def test_a_service_that_asks_for_more_than_our_pauses_is_not_pressed(tmp_path):

@@ -13,7 +13,9 @@ from mesabox.clients.base import Completed, Execution, SandboxHost
 from mesabox.errors import Failed, MesaboxError, OutcomeUnknown, TryLater
 from mesabox.wire.execution import ExecRequest
 
-_AND_SAY = 'printf "%s\\n" "$0"; "$@"; printf "%s%s\\n" "$0" "$?"'
+_AND_SAY = 'printf "%s\\n" "$0"; {}"$@"; printf "%s%s\\n" "$0" "$?"'
+_WITH_ITS_END = "head -c {} | "
+"""So many bytes of stdin and no more, since the word that it has ended may be lost."""
 _PAUSES = (0.0, 0.0, 0.1, 0.3, 1.0, 2.0)
 _AFTER_ANSWER = 1.0
 AFTER_EXIT = 0.5
@@ -67,7 +69,8 @@ async def _until_answered(
 
 async def _once(sandboxes: SandboxHost, sprite: str, argv: Sequence[str], stdin: Input) -> Completed:
     mark = f"mesabox:{secrets.token_hex(8)}:"
-    request = ExecRequest(("sh", "-c", _AND_SAY, mark, *argv), stdin=bool(stdin))
+    fed = _WITH_ITS_END.format(len(stdin)) if stdin and isinstance(stdin, bytes) else ""
+    request = ExecRequest(("sh", "-c", _AND_SAY.format(fed), mark, *argv), stdin=bool(stdin))
     collected = {1: bytearray(), 2: bytearray()}
 
     def tail() -> float:
