@@ -22,7 +22,7 @@ AFTER_EXIT = 0.5
 """Seconds for what is missing when the exit is told; a service that has no more closes."""
 BEGINS_WITHIN = 15.0
 """Seconds after the connection is open; a sprite that has to wake does so before."""
-NO_INPUT = 64
+_NO_INPUT = 64
 """The exit code of a script whose stdin did not arrive."""
 
 
@@ -62,8 +62,10 @@ async def _until_answered(
             if last or (isinstance(failure, TryLater) and (failure.after or 0) > _PAUSES[-1]):
                 raise
         else:
-            if done.exit_code != NO_INPUT or last:
+            if done.exit_code != _NO_INPUT:
                 return done
+            if last:
+                raise OutcomeUnknown(f"what is sent to sprite {sprite!r} does not arrive there")
     raise AssertionError("the last attempt returns or raises")
 
 
