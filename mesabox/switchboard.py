@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mesabox.config.environment import engine_environment, process_environment
 from mesabox.errors import Unsupported
-from mesabox.flow.redaction import Redactor
+from mesabox.flow.redaction import SHORTEST, Redactor
 from mesabox.ui.result import Manner, Result
 from mesabox.ui.streams import Streams
 
@@ -205,8 +205,10 @@ class Switchboard:
 
         stdin = None if self.streams.stdin_terminal else self.streams.stdin
         values = given_secrets(given, stdin, self.local_environment())
-        for value in values.values():
+        for name, value in values.items():
             self.redactor.learn(value, announce=True)
+            if len(value) < SHORTEST:
+                self.reporter.warning(f"--secret {name}: shorter than {SHORTEST} characters, so it is not masked")
         return {name: Secret(value) for name, value in values.items()}
 
     def begin(self) -> None:

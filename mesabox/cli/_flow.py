@@ -1,6 +1,5 @@
 """What the commands of the flow share: their options, the record they write in, and how a run meets the terminal."""
 
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -196,8 +195,11 @@ class Attempt:
             raise elsewhere
         if (ledger := Ledger.reopen(run.folder, self.board.redactor)) is None:
             raise in_use(run)
+        if read_run(run.folder).events != run.events:  # somebody went on with it while the services were reached
+            ledger.close()
+            raise in_use(run)
         ledger.told = self._told()
-        ledger.write("resumed", pid=os.getpid())
+        ledger.resumed()
         return ledger
 
     async def run(self, sprite: str, repo: str | None) -> Result:

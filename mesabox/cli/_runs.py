@@ -18,7 +18,7 @@ def run_called(board: Switchboard, run_id: str) -> Run:
         newest = next((run for run in newest_first(runs) if run.start.get("kind") in ("go", "run")), None)
         if newest:
             return newest
-    elif "/" not in run_id and not run_id.startswith(".") and (runs / run_id).is_dir():
+    elif run_id and "/" not in run_id and not run_id.startswith(".") and (runs / run_id).is_dir():
         return read_run(runs / run_id)
     raise NotFound(f"no run '{run_id}' is on record", fix="mesabox runs list", code="run_not_found")
 

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 from mesabox.clients.base import Key, Repo
-from mesabox.errors import MesaboxError
+from mesabox.errors import Bug, Failed, MesaboxError
 from mesabox.flow import steps
 from mesabox.flow.collect import Base, collect, note_base
 from mesabox.flow.earlier import Earlier, base_facts, is_no_credential
@@ -57,12 +57,18 @@ class Go:
             await self.run()
         except MesaboxError as error:
             self.outcome.failed(error)
+        except OSError as failure:
+            self.outcome.failed(_unwritable(failure, self.ledger))
         except asyncio.CancelledError:
             if self.interrupts.received is None:
                 raise
             self.interrupts.answered()
+        except Exception as failure:
+            self.outcome.failed(Bug(f"mesabox hit a bug: {type(failure).__name__}", why=str(failure)))
+            raise
         finally:
             self.interrupts.finished()
+            self.ledger.lenient = True
             await self.collect()
             await self.tear_down()
             await self.apply()
@@ -244,7 +250,10 @@ class Go:
             what = "what the run changed could not be read"
             return self._not_collected(MesaboxError(what, why=why, code="collect_failed"))
         self.outcome.changes = changes
-        changes.put_on_record(self.ledger)
+        try:
+            changes.put_on_record(self.ledger)
+        except OSError as failure:
+            self._not_collected(_unwritable(failure, self.ledger))
         if (problem := changes.incomplete) is not None:
             self._not_collected(problem, is_failure=self.outcome.exit_code == 0)
 
@@ -301,3 +310,10 @@ class Go:
             self.outcome.applied = applied
         except MesaboxError as error:
             self.outcome.failed(error)
+
+
+def _unwritable(failure: OSError, ledger: Ledger) -> MesaboxError:
+    """Of the record, or of a file that was to be written."""
+    place, why = failure.filename or ledger.folder, failure.strerror or str(failure)
+    fix = "free space there, or set MESABOX_HOME to a folder that has some"
+    return Failed(f"{place} cannot be written", why=why, fix=fix, code="record_unwritable")

@@ -32,7 +32,7 @@ class Leftover:
 def of_run(runs: Path, run_id: str, *, repos: bool) -> Leftover | None:
     """None when there is no such run."""
     folder = runs / run_id
-    if "/" in run_id or run_id.startswith(".") or not folder.is_dir():
+    if not run_id or "/" in run_id or run_id.startswith(".") or not folder.is_dir():
         return None
     run = read_run(folder)
     return Leftover(run, tuple(undoable(run.leftovers(), repos=repos)))
@@ -102,6 +102,7 @@ async def remove(services: Services, leftover: Leftover, *, limit: float | None 
     if ledger is None:
         return Undone()
     with ledger:
+        ledger.lenient = True
         still = read_run(ledger.folder).leftovers()
         wanted = [resource for resource in leftover.resources if resource in still]
         return await take_down(services, ledger, wanted, limit=limit)

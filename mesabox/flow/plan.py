@@ -9,6 +9,7 @@ from mesabox.errors import UsageProblem
 from mesabox.flow.running.command import Command
 from mesabox.flow.seed.source import Source
 from mesabox.wire.durations import parse_duration
+from mesabox.wire.mesa import check_repo_name
 
 Keep = Literal["never", "on-failure", "always"]
 
@@ -16,6 +17,7 @@ DEFAULT_REPO = "agent-workspace"
 _SHORTEST_KEY = 100.0
 _LONGEST_KEY = 86400.0
 _KEY_MARGIN = 300.0
+_LONGEST_LIMIT = 365 * 86400.0 - 2 * _KEY_MARGIN
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -34,6 +36,12 @@ class Plan:
     source: Source | None = None
     apply: bool = False
     secrets: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            check_repo_name(self.repo)
+        except ValueError as refusal:
+            raise UsageProblem(f"'{self.repo}' is no name of a repo", why=str(refusal), fix="--repo NAME") from None
 
     def facts(self) -> dict[str, Any]:
         """For the run's record: what it takes to do it again."""
@@ -70,6 +78,8 @@ def limit_of(text: str) -> float | None:
         seconds = 0.0
     if seconds <= 0:
         raise UsageProblem(f"'{text}' is not a time limit", fix="--timeout 30m, --timeout 1h30m, or --timeout none")
+    if seconds > _LONGEST_LIMIT:
+        raise UsageProblem(f"'{text}' is too long", why="a key lives a year at most", fix="--timeout none")
     return seconds
 
 

@@ -25,6 +25,10 @@ class Redactor:
         """announce: it may show up in a log that others can mask for us."""
         if len(secret) < SHORTEST:
             return
+        for line in (
+            secret.splitlines() if "\n" in secret else ()
+        ):  # a command may show one alone; logs mask by the line
+            self.learn(line.strip(), announce=announce)
         known = {*self._forms, *_forms(secret)}
         self._forms = sorted(known, key=len, reverse=True)
         if announce and self.announce is not None:

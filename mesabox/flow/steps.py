@@ -43,6 +43,7 @@ async def have_repo(services: Services, ledger: Ledger, name: str) -> Repo:
     try:
         repo = await _made_repo(services.repos, name, ledger.run_id)
     except Conflict:
+        ledger.write("removed", kind="repo", name=name, id="", how="it was there already, and not ours")
         return await services.repos.repo(name)
     ledger.made("repo", name, id=repo.id)
     return repo

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from mesabox.errors import MesaboxError, NotFound
 from mesabox.flow import steps
 from mesabox.flow.record.ledger import Ledger
-from mesabox.flow.record.runs import Resource
+from mesabox.flow.record.runs import Resource, Run, unsettled
 from mesabox.flow.services import Services
 
 
@@ -84,9 +84,18 @@ async def _revoke_key(services: Services, ledger: Ledger, resource: Resource) ->
     return True
 
 
-async def _unmount(services: Services, _: Ledger, resource: Resource) -> bool:
-    await steps.unmount(services, str(resource.facts["sprite"]))
+async def _unmount(services: Services, ledger: Ledger, resource: Resource) -> bool:
+    """All mounts of a sprite go at once (no way to take one alone is attested): not while another run needs one."""
+    sprite = str(resource.facts["sprite"])
+    if any(_needs_mount(run, sprite) for run in unsettled(ledger.folder.parent) if run.id != ledger.run_id):
+        return False
+    await steps.unmount(services, sprite)
     return True
+
+
+def _needs_mount(run: Run, sprite: str) -> bool:
+    mounted = any(one.kind == "mount" and one.facts.get("sprite") == sprite for one in run.leftovers())
+    return mounted and (run.alive or run.start.get("kind") == "steps" or bool(run.kept()))
 
 
 async def _delete_repo(services: Services, _: Ledger, resource: Resource) -> bool:

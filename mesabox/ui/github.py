@@ -12,7 +12,7 @@ import secrets
 import termios
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mesabox.clients.base import Output
@@ -107,6 +107,7 @@ class Fence:
     def __init__(self, streams: Streams) -> None:
         found = () if streams.github is None else ((1, streams.stdout), (2, streams.stderr))
         self._sinks = {number: sink for number, sink in found if number == 2 or _runner_reads(sink)}
+        self._all = [sink for _, sink in found]
         self._token = secrets.token_hex(16)
         self._ends_a_line = {1: True, 2: True}
         self._stays = False
@@ -124,7 +125,7 @@ class Fence:
         self._stays = True
 
     def end(self) -> None:
-        if self._stays or not self._sinks or not _caught_up(list(self._sinks.values())):
+        if self._stays or not self._sinks or not _caught_up(self._all):
             return
         for number, sink in self._sinks.items():
             sink.talk(("" if self._ends_a_line[number] else "\n") + f"::{self._token}::")
@@ -166,20 +167,20 @@ def _step_shell() -> int:
 
 
 def _caught_up(sinks: list[Sink]) -> bool:
-    """The runner reads two pipes: a command on one must not overtake output on the other. False when it lags."""
+    """The runner reads two pipes, and perhaps what a pipe of the user's passes on: a command on one must not overtake
+    output on another. False when somebody lags.
+    """
     until = time.monotonic() + _CAUGHT_UP_SECONDS
-    try:
-        while any(_unread(sink) for sink in sinks):
-            if time.monotonic() > until:
-                return False
-            time.sleep(0.01)
-        time.sleep(0.05)
-    except OSError:  # neither a pipe nor a terminal
-        pass
+    while any(_unread(sink) for sink in sinks):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    time.sleep(0.05)
     return True
 
 
 def _unread(sink: Sink) -> int:
     waiting = array.array("i", [0])
-    fcntl.ioctl(sink.raw.fileno(), termios.FIONREAD, waiting)
+    with suppress(OSError):  # neither a pipe nor a terminal
+        fcntl.ioctl(sink.raw.fileno(), termios.FIONREAD, waiting)
     return waiting[0]

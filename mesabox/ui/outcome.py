@@ -1,5 +1,6 @@
 """A run's outcome as a result: what changed, where it is, what was removed, time per phase, what to do next."""
 
+import shlex
 from typing import Any
 
 from mesabox.clients.base import DiffEntry
@@ -110,5 +111,5 @@ def _next(outcome: Outcome) -> list[str]:
         return []
     readable = [entry.path for entry in outcome.changes.entries if entry.status != "deleted"]
     if not readable:
-        return [f"next: mesabox repo log {outcome.repo}"]
-    return [f"next: mesabox repo cat {outcome.repo} {readable[0]}"]
+        return [f"next: mesabox repo log {shlex.quote(outcome.repo)}"]
+    return [f"next: mesabox repo cat {shlex.join([outcome.repo, readable[0]])}"]

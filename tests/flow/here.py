@@ -52,6 +52,7 @@ class HereExecution:
             words[0] = self._host.shell
         environment = {**os.environ, "HOME": str(self._host.home), **self._request.env}
         environment.pop("XDG_STATE_HOME", None)
+        environment["MESABOX_DOOR"] = "none"  # as in an engine without isolation: nothing outside of the home
         self._process = await asyncio.create_subprocess_exec(
             *words,
             stdin=subprocess.PIPE if self._request.stdin else subprocess.DEVNULL,

@@ -199,7 +199,10 @@ async def test_one_that_vanished_is_unknown_and_not_a_success(here):
     subprocess.run(["kill", "-KILL", (place / "runner").read_text().strip()], check=True)
     with pytest.raises(OutcomeUnknown, match="without a word"):
         await collected(Job(here, "s", spec("sleep", "60"), started=True))
-    shutil.rmtree(place)
+    shutil.rmtree(place)  # as a command does that empties its home: it is not begun again
+    with pytest.raises(OutcomeUnknown, match="without a word"):
+        await collected(Job(here, "s", spec("sleep", "60")))
+    place.with_name("a-job.claimed").rmdir()
     with pytest.raises(OutcomeUnknown, match="not known"):
         await collected(Job(here, "s", spec("sleep", "60"), started=True))
 
@@ -270,3 +273,30 @@ def test_marks_are_taken_out_wherever_they_are_cut():
                     told.append(piece)
         assert told == [["begun"], ["end", "3", "4"]]
         assert own == b"mesaerr mesabox:1\nrest "  # what may be a mark is held back
+
+
+async def test_output_that_a_full_disk_did_not_take_is_no_success(here):
+    """The copier's disk is full: a limit on the size of its files plays that."""
+    script = "trap '' PIPE XFSZ; head -c 3000000 /dev/zero; echo more; exit 0"
+    host = here.home / ".local/state/mesabox" / job.script_name()
+    host.write_bytes(b"trap '' XFSZ; ulimit -f 1000\n" + job.script())
+    with pytest.raises(Failed, match="cannot be kept") as refused:
+        await collected(Job(here, "s", spec("sh", "-c", script)))
+    assert "disk was full" in refused.value.why
+
+
+@pytest.mark.parametrize("spoil", ["rm -rf $HOME/.local/state", "mkdir $HOME/.local/state/mesabox/jobs/a-job/end"])
+async def test_a_command_that_spoils_what_is_kept_of_it_is_unknown_and_begun_once(here, spoil):
+    script = f"echo ran >> $HOME/ran; {spoil}; echo hi; exit 0"
+    with pytest.raises(OutcomeUnknown):
+        await collected(Job(here, "s", spec("sh", "-c", script)))
+    assert (here.home / "ran").read_text() == "ran\n"
+
+
+async def test_a_limit_ends_what_left_the_commands_group(here, shells):
+    """Not with a session of its own: that is a daemon."""
+    script = "timeout 100 sh -c 'echo $$ > group; sleep 100'; true"
+    assert (await collected(Job(here, "s", spec("sh", "-c", script, limit=0.5))))[0] in (137, 143)
+    process = (here.home / "group").read_text().strip()
+    state = subprocess.run(["/bin/ps", "-o", "stat=", "-p", process], capture_output=True, text=True).stdout
+    assert state == "" or state.startswith("Z")

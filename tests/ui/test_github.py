@@ -104,7 +104,7 @@ def test_a_mask_holds_all_lines(streams):
     redactor = Redactor(masking(streams))
     redactor.learn("first\nsecond", announce=True)
     redactor.learn("not announced")
-    assert Runner().read(err(streams)).masks == ["first\nsecond"]
+    assert Runner().read(err(streams)).masks == ["second", "first\nsecond"]
 
 
 def test_errors_are_annotations(streams):

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mesabox.config.paths import ours
-from mesabox.flow.record.runs import SETTLED, Kind, Resource, Where, is_alive, read_run
+from mesabox.flow.record.runs import SETTLED, Kind, Resource, Where, born, is_alive, read_run
 from mesabox.flow.redaction import Redactor
 
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -33,10 +33,12 @@ SCHEMA = 1
 class Ledger:
     """One run's record, open for writing; closing lets go of the lock. What ``redactor`` knows is not written.
 
-    told: hears of each event after it is written.
+    told: hears of each event after it is written. lenient: an event that cannot be written (a full disk) is no
+    failure: from then on, when what was made is taken down, the deed counts and not the word.
     """
 
     told: Callable[[str, Mapping[str, Any]], None] | None = None
+    lenient = False
 
     def __init__(self, folder: Path, lock: int, redactor: Redactor | None = None) -> None:
         self.folder = folder
@@ -66,9 +68,7 @@ class Ledger:
         lock = _take_lock(folder)
         assert lock is not None
         ledger = cls(folder, lock, redactor)
-        ledger.write(
-            "start", schema=SCHEMA, kind=kind, cwd=str(Path.cwd()), pid=os.getpid(), where=asdict(where), **facts
-        )
+        ledger.write("start", schema=SCHEMA, kind=kind, cwd=str(Path.cwd()), **_process(), where=asdict(where), **facts)
         return ledger
 
     @classmethod
@@ -93,11 +93,19 @@ class Ledger:
         pointer.write_text(ledger.run_id)
         return ledger
 
+    def resumed(self) -> None:
+        """Another process goes on with the run."""
+        self.write("resumed", **_process())
+
     def write(self, type: str, /, **fields: Any) -> None:
         self._seq += 1
         fields = {name: one if name in _UNDONE_BY else self.redactor.value(one) for name, one in fields.items()}
         event = {"seq": self._seq, "ts": round(time.time(), 6), "run_id": self.run_id, "type": type, **fields}
-        os.write(self._file, json.dumps(event, separators=(",", ":")).encode() + b"\n")
+        try:
+            _write_whole(self._file, json.dumps(event, separators=(",", ":")).encode() + b"\n")
+        except OSError:
+            if not self.lenient:
+                raise
         if self.told is not None:
             self.told(type, fields)
 
@@ -105,7 +113,7 @@ class Ledger:
         """A piece of the command's output, redacted. raw: bytes of the stream, as the command wrote it, up to here."""
         file, size = self.begin_output(stream)
         if data:
-            os.write(file, data)
+            _write_whole(file, data)
         self._output[stream] = (file, size + len(data))
         self.write("output", stream=stream, offset=size, length=len(data), raw=raw)
 
@@ -132,8 +140,9 @@ class Ledger:
         self.write("removed", kind=resource.kind, name=resource.name, id=resource.id, how=how)
 
     def close(self) -> None:
-        if not read_run(self.folder).left():
-            (self.folder / SETTLED).touch(mode=0o600)
+        with contextlib.suppress(OSError):
+            if not read_run(self.folder).left():
+                (self.folder / SETTLED).touch(mode=0o600)
         for file, _ in self._output.values():
             os.close(file)
         os.close(self._file)
@@ -155,6 +164,18 @@ def new_run_id() -> str:
 def _fingerprint(where: Where) -> str:
     told = json.dumps([str(Path.cwd()), asdict(where)])
     return hashlib.sha256(told.encode()).hexdigest()[:24]
+
+
+def _process() -> dict[str, Any]:
+    """Ours, told from any that has its number later."""
+    return {"pid": os.getpid(), "born": born(os.getpid())}
+
+
+def _write_whole(file: int, data: bytes) -> None:
+    """A disk that fills up takes a part: what is cut short is ended, so that the next line is not lost with it."""
+    written = os.write(file, data)
+    while written < len(data):
+        written += os.write(file, data[written:])
 
 
 def _mend(file: int) -> int:

@@ -30,7 +30,7 @@ async def replay(
     """Events with a ``seq`` above ``after``, from the Unix time ``since`` on; those of output have its bytes as
     ``data``. follow: whether to go on, until the run's process has ended, or its record says so.
     """
-    with ExitStack() as files:
+    with ExitStack() as files, suppress(FileNotFoundError):  # one that was killed before its first event has none
         record = files.enter_context((folder / "events.ndjson").open("rb"))
         output = _Files(folder, files)
         rest, ended = b"", False

@@ -89,8 +89,9 @@ class Run:
 
     @property
     def supervisor(self) -> int:
-        """The process that works on it, or did last."""
-        return int(next((event["pid"] for event in reversed(self.events) if "pid" in event), 0))
+        """The process that works on it, or did last; 0 when that is not the one that has the number now."""
+        told = next((event for event in reversed(self.events) if "pid" in event), {"pid": 0})
+        return int(told["pid"]) if told.get("born") == born(told["pid"]) else 0
 
     def recorded(self, stream: str) -> tuple[int, int]:
         """Bytes of a stream of output that are on record: in its file, and as its last command wrote them."""
@@ -131,8 +132,7 @@ class Run:
 
 def newest_first(runs: Path) -> Iterator[Run]:
     """Every run on record, read one by one. The id says the second alone; of runs of one second the start tells."""
-    names = (path.name for path in runs.iterdir()) if runs.exists() else ()
-    ordered = sorted((name for name in names if not name.startswith(".")), reverse=True)
+    ordered = sorted((folder.name for folder in _folders(runs)), reverse=True)
     for _, of_one_second in groupby(ordered, key=lambda name: name.rpartition("-")[0]):
         yield from sorted(map(read_run, map(runs.joinpath, of_one_second)), key=_started, reverse=True)
 
@@ -143,10 +143,15 @@ def _started(run: Run) -> float:
 
 def unsettled(runs: Path) -> Iterator[Run]:
     """Those that may have left something, newest first; the others are not even read."""
-    places = [folder for folder in runs.iterdir() if not folder.name.startswith(".")] if runs.exists() else []
-    for folder in sorted(places, reverse=True):
+    for folder in sorted(_folders(runs), reverse=True):
         if not (folder / SETTLED).exists():
             yield read_run(folder)
+
+
+def _folders(runs: Path) -> Iterator[Path]:
+    """Those of runs; what somebody else put there is none of ours."""
+    found = runs.iterdir() if runs.exists() else ()
+    return (folder for folder in found if not folder.name.startswith(".") and folder.is_dir())
 
 
 def read_run(folder: Path) -> Run:
@@ -168,6 +173,13 @@ def parsed(lines: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
             event = json.loads(line)
             if isinstance(event, dict) and "type" in event:
                 yield event
+
+
+def born(process: int) -> str:
+    """When a process began, in the kernel's ticks: with its number it tells it from any other. Empty for none."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+    return ""
 
 
 def is_alive(folder: Path) -> bool:

@@ -20,6 +20,7 @@ from mesabox.flow import scripts
 from mesabox.flow.running.asking import AFTER_EXIT, BEGINS_WITHIN, ask
 from mesabox.flow.running.input import Input
 from mesabox.flow.running.marks import Marks
+from mesabox.wire.durations import seconds_text
 from mesabox.wire.execution import ExecRequest
 
 STDOUT, STDERR = 1, 2
@@ -30,6 +31,7 @@ _PATIENCE = 120.0
 _LINGER_MARGIN = 30.0
 _SHORT = 20.0
 _GOOD_SECONDS = 5.0
+_LOST = "its sprite was stopped or restarted meanwhile, or what is kept of it there was removed"
 _NO_PLACE = 78
 _SELF = 'exec sh "${XDG_STATE_HOME:-$HOME/.local/state}/mesabox/$0" "$@"'
 
@@ -76,7 +78,7 @@ class JobSpec:
 
     def limits(self) -> tuple[str, str]:
         """As the script takes them: LIMIT and DIR."""
-        return "none" if self.limit is None else f"{self.limit:g}", self.folder or ""
+        return "none" if self.limit is None else seconds_text(self.limit), self.folder or ""
 
     @property
     def linger(self) -> float:
@@ -86,7 +88,7 @@ class JobSpec:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """out and err: bytes in all. how: ``exited`` or ``timeout``."""
+    """out and err: bytes in all. how: ``exited``, ``timeout``, or ``torn`` when not all of its output could be kept."""
 
     exit_code: int
     out: int
@@ -95,8 +97,13 @@ class End:
 
     @classmethod
     def told(cls, fields: Sequence[str]) -> "End":
-        code, out, err, how = fields
-        return cls(int(code), int(out), int(err), how)
+        """OutcomeUnknown when the words are not as the script says them: its files are the command's to spoil."""
+        try:
+            code, out, err, how = fields
+            return cls(int(code), int(out), int(err), how)
+        except ValueError:
+            why = "what the sprite keeps of it was written over"
+            raise _Lost("how the command ended cannot be learned", why=why) from None
 
 
 class Job:
@@ -169,6 +176,8 @@ class Job:
                 lost = failure
             if self._complete():
                 assert self.end is not None
+                if self.end.how == "torn":
+                    raise _no_place(self._sprite, b"its disk was full, and some of what the command printed is lost")
                 self.exit_code = self.end.exit_code
             else:
                 await self._take_up_again(self._connection, lost)
@@ -217,7 +226,7 @@ class Job:
         elif kind == "end":
             self.end = End.told(fields)
         elif kind == "lost":
-            raise _Lost("the command ended without a word", why="its sprite was stopped or restarted meanwhile")
+            raise _Lost("the command ended without a word", why=_LOST)
         elif kind == "absent" and self._started:
             raise _Lost("the command is not known in its sprite", why="it was restored or made anew meanwhile")
 

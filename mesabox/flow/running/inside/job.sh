@@ -10,21 +10,33 @@
 #
 # PLACE is below ~/.local/state/mesabox/jobs (or $XDG_STATE_HOME). STDIN is yes or no; LIMIT is seconds or none; DIR may
 # be empty. What we ourselves tell goes to stderr as lines that begin with MARK: `begun`, `fed BYTES`, `fed end`,
-# `end CODE OUT ERR exited|timeout`, `lost` (it died without a word: the sprite was restarted), `absent`.
+# `end CODE OUT ERR exited|timeout|torn`, `lost` (it died without a word: the sprite was restarted), `absent`.
 #
 # In PLACE: out, err; end (that line, written last); runner, pid (the command's, its process group), holder, feeder
-# (process groups); 0, 1, 2 (pipes); fed (bytes of input that reached the command); late (its limit has passed).
+# (process groups); 0, 1, 2 (pipes); fed (bytes of input that reached the command); late (its limit has passed);
+# copying1, copying2 (until that is done), whole (until some of its output could not be kept).
 
 set -u
 self=$0 verb=$1
 place=${XDG_STATE_HOME:-$HOME/.local/state}/mesabox/jobs/$2
 shift 2
+claimed=$place.claimed
+[ -n "${MESABOX_DOOR:-}" ] || claimed=/tmp/.mesabox-${place##*/} # without isolation /tmp is the machine's
 command -v setsid >/dev/null 2>&1 || setsid() { "$@"; }
 
 nap() { sleep "$1" 2>/dev/null || sleep 1; }
 tell() { printf '%s%s\n' "$mark" "$*" >&2; }
 kept() { cat "$place/$1" 2>/dev/null; }
 size() { echo $(($(wc -c <"$place/$1"))); }
+end_session() { # every process of it, in whichever group; those of root by sudo
+  for stat in /proc/[0-9]*/stat; do
+    read -r line 2>/dev/null <"$stat" || continue
+    # shellcheck disable=SC2086
+    set -- "$1" ${line##*) }
+    [ "$5" != "$1" ] || { stat=${stat%/stat}; kill -s KILL "${stat##*/}" 2>/dev/null || sudo -n kill -s KILL "${stat##*/}" 2>/dev/null; }
+  done
+}
+
 end_group() { [ -z "${1:-}" ] || kill -s KILL -- "-$1" 2>/dev/null; }
 there() { [ -e "$place/$1" ]; }
 
@@ -53,13 +65,26 @@ limit() { # SECONDS; in a group of its own, so that it is ended together with it
   send KILL
 }
 
-claim() { # INPUT; only one who starts it can make the folder
-  mkdir -m 700 "$place" 2>/dev/null || return 1
+claim() { # INPUT; only one who starts it can make the folders; the second outlives a command that empties its home
+  mkdir -m 700 "$place" 2>/dev/null && mkdir -m 700 "$claimed" 2>/dev/null || return 1
   mkfifo "$place/1" "$place/2"
   [ "$1" = no ] || mkfifo "$place/0"
   : >"$place/out"
   : >"$place/err"
+  : >"$place/copying1"
+  : >"$place/copying2"
+  : >"$place/whole"
+  printf '%s\n%60s\n' '' '' >"$place/end.new" # room for it, also when the disk is full by then
   echo $$ >"$place/runner"
+}
+
+on_path() { # a file: neither a word of the shell nor a function of ours
+  (
+    set -f
+    IFS=:
+    for dir in $PATH; do [ ! -x "${dir:-.}/$1" ] || [ -d "${dir:-.}/$1" ] || exit 0; done
+    exit 1
+  )
 }
 
 become() { # DIR CMD...
@@ -71,7 +96,7 @@ become() { # DIR CMD...
     [ -e "$1" ] || refuse 127 "$1: no such file"
     [ -x "$1" ] && [ ! -d "$1" ] || refuse 126 "$1: it cannot be executed"
     ;;
-  *) command -v "$1" >/dev/null 2>&1 || refuse 127 "$1: command not found" ;;
+  *) on_path "$1" || refuse 127 "$1: command not found" ;;
   esac
   exec "$@"
 }
@@ -94,9 +119,14 @@ asleep() { # whether one who copies waits for more
   [ "$state" = S ]
 }
 
+copy() { # PIPE FILE; what cannot be kept (a full disk) makes the whole less than whole
+  { cat >>"$place/$2" || { rm -f "$place/whole"; cat >/dev/null; }; } <"$place/$1"
+  rm -f "$place/copying$1"
+}
+
 drain() { # all that the command wrote; a daemon of it may hold its pipes open, and is not waited for
   looks=0 before=
-  until there done1 && there done2; do
+  while there copying1 || there copying2; do
     looks=$((looks + 1))
     if [ "$looks" -gt 30 ] && [ $((looks % 15)) = 0 ]; then
       now="$(size out) $(size err)"
@@ -110,8 +140,9 @@ drain() { # all that the command wrote; a daemon of it may hold its pipes open, 
 
 finish() { # CODE
   how=exited
-  if there late; then how=timeout; end_group "$(kept pid)"; fi
-  echo "$1 $(size out) $(size err) $how" >"$place/end.new"
+  if there late; then how=timeout; end_session "$(kept pid)"; fi
+  there whole || how=torn
+  printf '%s\n' "$1 $(size out) $(size err) $how" 1<>"$place/end.new"
   mv "$place/end.new" "$place/end"
 }
 
@@ -124,9 +155,9 @@ run() { # STDIN LIMIT DIR CMD...; the runner: nothing of it hangs on the connect
     setsid sleep 999999999 >"$place/0" & # until the end of the input is told, however many feeders come and go
     echo $! >"$place/holder"
   fi
-  { cat <"$place/1" >>"$place/out"; : >"$place/done1"; } &
+  { copy 1 out; } 2>/dev/null &
   copies1=$!
-  { cat <"$place/2" >>"$place/err"; : >"$place/done2"; } &
+  { copy 2 err; } 2>/dev/null &
   copies2=$!
   watch_limit "$1"
   shift
@@ -190,7 +221,11 @@ alive() {
 }
 
 follow() { # OUT ERR STDIN, which is on 6
-  await runner 800 || { tell absent; exit 79; }
+  if ! await runner 800; then
+    [ ! -d "$claimed" ] || { tell begun; tell lost; exit 77; }
+    tell absent
+    exit 79
+  fi
   tell begun
   alive || there end || { tell lost; exit 77; }
   [ "$3" = no ] || there end || (setsid sh "$self" feed "${place##*/}" "$mark" <&6 &)
@@ -201,8 +236,9 @@ follow() { # OUT ERR STDIN, which is on 6
   while :; do
     ended=
     there end && ended=yes
+    [ -d "$place" ] || { tell lost; exit 77; }
     if [ -n "$ended" ] || news; then
-      : >"$seen"
+      true 2>/dev/null >"$seen"
       cat <&3
       cat <&4 >&2
     fi
@@ -239,7 +275,7 @@ tty() { # LIMIT DIR CMD...
 }
 
 ended() {
-  if there end; then echo "end $(kept end)"
+  if there end; then read -r line <"$place/end" && echo "end $line"
   elif ! await runner 2; then echo absent
   elif alive; then echo running
   else echo lost
@@ -250,7 +286,7 @@ case $verb in
 follow) mark=$1; shift; exec 6<&0; follow "$@" ;;
 feed) mark=$1; feed ;;
 signal) await pid 500; send "$1" ;;
-forget) rm -rf "$place" "$place.mounted" ;;
+forget) rm -rf "$place" "$place.mounted" "$claimed" ;;
 start | run | limit | become | tty | ended) "$verb" "$@" ;;
 esac
 # whole
