@@ -33,7 +33,9 @@ class Terminal:
         return done
 
     def start(self, *words: str, **options) -> subprocess.Popen:
-        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        """Unbuffered: what a line was read of ahead would be lost to ``communicate``."""
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        options = {**pipes, "bufsize": 0, **options}
         return subprocess.Popen(
             [sys.executable, "-m", "mesabox", *words], cwd=self.cwd, env=self.environment, **options
         )
