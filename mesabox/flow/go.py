@@ -1,6 +1,7 @@
 """The whole flow, one chain: repo and key beside sprite and mesa; mount, seed, run, collect, teardown, apply."""
 
 import asyncio
+import signal
 from dataclasses import dataclass, field, replace
 
 from mesabox.clients.base import Key, Repo
@@ -57,6 +58,9 @@ class Go:
             await self.run()
         except MesaboxError as error:
             self.outcome.failed(error)
+        except BrokenPipeError:  # whoever read our output has left
+            self.outcome.ended_by(signal.SIGPIPE)
+            raise
         except OSError as failure:
             self.outcome.failed(_unwritable(failure, self.ledger))
         except asyncio.CancelledError:
