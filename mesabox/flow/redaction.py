@@ -54,7 +54,7 @@ class Redactor:
 
     def unfinished(self, data: bytes) -> int:
         """Where the end of ``data`` may be the beginning of a secret; its length when it cannot."""
-        return min((_begun(form, data) for form in self._forms), default=len(data))
+        return min((begun(form, data) for form in self._forms), default=len(data))
 
 
 class RedactedStream:
@@ -102,7 +102,7 @@ def _in_base64(data: bytes) -> Iterator[bytes]:
                 yield whole[first:last]
 
 
-def _begun(form: bytes, data: bytes) -> int:
+def begun(form: bytes, data: bytes) -> int:
     """The first place of ``data`` from which on all of it is a true beginning of ``form``."""
     place = data.find(form[:1], max(0, len(data) - len(form) + 1))
     while place >= 0 and not form.startswith(data[place:]):

@@ -26,9 +26,9 @@ def _sum_of_parts(text: str) -> float:
 
 def format_duration(seconds: float) -> str:
     """``90`` -> ``90s``: the one form every Go parser takes."""
-    return f"{seconds_text(seconds)}s"
+    return f"{plain_seconds(seconds)}s"
 
 
-def seconds_text(seconds: float) -> str:
+def plain_seconds(seconds: float) -> str:
     """``90``, ``0.5``: never with an exponent, which neither Go nor sleep(1) reads."""
     return f"{seconds:.3f}".rstrip("0").rstrip(".")

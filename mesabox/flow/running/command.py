@@ -19,7 +19,7 @@ from mesabox.flow.running.job import Job, JobSpec, words
 from mesabox.flow.running.secrets import delivered, loading, new_file, remove
 from mesabox.flow.running.terminal import TerminalSession
 from mesabox.flow.services import Services
-from mesabox.wire.durations import seconds_text
+from mesabox.wire.durations import plain_seconds
 from mesabox.wire.execution import ExecRequest
 
 FailedBy = Literal["command", "timeout", "signal", "service", "mesabox"]
@@ -104,7 +104,7 @@ class Command:
         if self.timeout is None:
             return argv
         whole = int(self.timeout)
-        return ("sh", "-c", scripts.LIMITED, "mesabox", seconds_text(self.timeout - whole), str(whole), *argv)
+        return ("sh", "-c", scripts.LIMITED, "mesabox", plain_seconds(self.timeout - whole), str(whole), *argv)
 
     def _start(self) -> str | None:
         if self.workdir is None or self.mount is not None:

@@ -20,7 +20,7 @@ from mesabox.flow import scripts
 from mesabox.flow.running.asking import AFTER_EXIT, BEGINS_WITHIN, ask
 from mesabox.flow.running.input import Input
 from mesabox.flow.running.marks import Marks
-from mesabox.wire.durations import seconds_text
+from mesabox.wire.durations import plain_seconds
 from mesabox.wire.execution import ExecRequest
 
 STDOUT, STDERR = 1, 2
@@ -78,7 +78,7 @@ class JobSpec:
 
     def limits(self) -> tuple[str, str]:
         """As the script takes them: LIMIT and DIR."""
-        return "none" if self.limit is None else seconds_text(self.limit), self.folder or ""
+        return "none" if self.limit is None else plain_seconds(self.limit), self.folder or ""
 
     @property
     def linger(self) -> float:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from mesabox.flow.redaction import begun
+
 
 class Marks:
     """Takes ``<mark>words\\n`` out of a stream that arrives in pieces."""
@@ -21,14 +23,7 @@ class Marks:
                 yield data[:place]
             yield data[place + len(self._mark) : end].decode(errors="replace").split()
             data = data[end + 1 :]
-        cut = place if place >= 0 else self._perhaps_begun(data)
+        cut = place if place >= 0 else begun(self._mark, data)
         self._held = data[cut:]
         if cut:
             yield data[:cut]
-
-    def _perhaps_begun(self, data: bytes) -> int:
-        """Where the end of ``data`` may be the beginning of the mark; its length when it cannot."""
-        place = data.find(self._mark[:1], max(0, len(data) - len(self._mark) + 1))
-        while place >= 0 and not self._mark.startswith(data[place:]):
-            place = data.find(self._mark[:1], place + 1)
-        return len(data) if place < 0 else place
